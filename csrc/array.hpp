@@ -1,0 +1,71 @@
+// What an operator sees of an array: pointer, shape, dtype, device.  Nothing here knows Python.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace convolith {
+
+enum class DType : std::uint8_t { f32, f64, i64, other };
+enum class Device : std::uint8_t { cpu, cuda };
+
+inline std::int64_t item_size(DType dtype) { return dtype == DType::f32 ? 4 : 8; }
+
+struct Shape {
+  static constexpr int max_rank = 16;
+  std::int64_t dim[max_rank] = {};
+  int rank = 0;
+
+  Shape() = default;
+  Shape(std::initializer_list<std::int64_t> dims) {
+    for (std::int64_t d : dims) dim[rank++] = d;
+  }
+  std::int64_t operator[](int i) const { return dim[i < 0 ? i + rank : i]; }
+  std::int64_t& operator[](int i) { return dim[i < 0 ? i + rank : i]; }
+  // Product of the extents of axes [begin, end).
+  std::int64_t size(int begin, int end) const {
+    std::int64_t n = 1;
+    for (int i = begin; i < end; ++i) n *= dim[i];
+    return n;
+  }
+  std::int64_t size() const { return size(0, rank); }
+  bool operator==(const Shape& other) const {
+    if (rank != other.rank) return false;
+    for (int i = 0; i < rank; ++i)
+      if (dim[i] != other.dim[i]) return false;
+    return true;
+  }
+};
+
+// A contiguous row-major array.  `owner` holds memory that ops/ allocated; `object` is the Python object that an
+// argument came from, so that a result which is (or views) an argument can be handed back as such.
+struct Array {
+  void* data = nullptr;
+  Shape shape;
+  DType dtype = DType::other;
+  Device device = Device::cpu;
+  std::shared_ptr<void> owner;
+  void* object = nullptr;
+  std::string unfit;  // why it cannot be used: "a list", "int32", ...; empty for a good one
+
+  std::int64_t size() const { return shape.size(); }
+  std::int64_t bytes() const { return size() * item_size(dtype); }
+  template <class T>
+  T* ptr() const {
+    return static_cast<T*>(data);
+  }
+};
+
+// An array that is written to: `out=` and what an optimizer updates.  Never copied, so it has to be
+// contiguous and writeable as it comes.
+struct Target : Array {
+  bool contiguous = true, writeable = true;
+};
+
+using MaybeArray = std::optional<Array>;
+using MaybeTarget = std::optional<Target>;
+
+}  // namespace convolith

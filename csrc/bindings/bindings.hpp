@@ -1,0 +1,21 @@
+// What every bindings file needs: the casters, the operators and def(), which names the arguments, releases the GIL
+// and decides nothing.
+#pragma once
+
+#include "../ops/ops.hpp"
+#include "casters.hpp"
+
+namespace convolith::bindings {
+
+using namespace py::literals;
+
+template <class F, class... Args>
+void def(py::module_& m, const char* name, F function, const Args&... args) {
+  m.def(name, function, args..., py::call_guard<py::gil_scoped_release>());
+}
+
+void register_conv2d(py::module_& m);
+void register_linear(py::module_& m);
+void register_activation(py::module_& m);
+
+}  // namespace convolith::bindings

@@ -1,0 +1,229 @@
+// Python objects to what ops/ takes, and back.  Casts only: what does not fit travels on as `unfit`, and the check
+// in ops/ that knows the argument's name complains.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include "../array.hpp"
+#include "../ops/arguments.hpp"
+
+namespace convolith::bindings {
+
+namespace py = pybind11;
+
+inline std::string describe(py::handle h) {
+  std::string text = py::repr(h);
+  if (text.size() > 60) text = text.substr(0, 57) + "...";
+  return text;
+}
+
+inline std::string a_type(py::handle h) {
+  if (h.is_none()) return "None";
+  return "a " + std::string(py::str(py::type::handle_of(h).attr("__name__")));
+}
+
+// Fills everything but memory that would have to be copied.
+inline void view(py::array& array, Array& a) {
+  if (array.ndim() > Shape::max_rank) {
+    a.unfit = "an array of " + std::to_string(array.ndim()) + " axes";
+    return;
+  }
+  a.data = const_cast<void*>(array.data());
+  a.shape.rank = static_cast<int>(array.ndim());
+  for (int i = 0; i < a.shape.rank; ++i) a.shape.dim[i] = array.shape(i);
+  const py::dtype dtype = array.dtype();
+  const bool native = dtype.byteorder() == '=' || dtype.byteorder() == '|';
+  if (native && dtype.kind() == 'f' && dtype.itemsize() == 4)
+    a.dtype = DType::f32;
+  else if (native && dtype.kind() == 'f' && dtype.itemsize() == 8)
+    a.dtype = DType::f64;
+  else if (native && dtype.kind() == 'i' && dtype.itemsize() == 8)
+    a.dtype = DType::i64;
+  else
+    a.unfit = py::str(dtype);
+}
+
+inline bool read_int(py::handle h, std::int64_t& value) {
+  if (PyBool_Check(h.ptr()) || !PyIndex_Check(h.ptr())) return false;
+  value = PyLong_AsLongLong(py::reinterpret_steal<py::object>(PyNumber_Index(h.ptr())).ptr());
+  if (value == -1 && PyErr_Occurred()) {
+    PyErr_Clear();
+    return false;
+  }
+  return true;
+}
+
+// Reads up to `most` ints of a tuple or list; -1 where it is something else.
+inline int read_ints(py::handle h, std::int64_t* values, int most) {
+  if (!PyTuple_Check(h.ptr()) && !PyList_Check(h.ptr())) return -1;
+  const auto items = py::reinterpret_borrow<py::sequence>(h);
+  if (items.size() > static_cast<std::size_t>(most)) return -1;
+  int n = 0;
+  for (py::handle item : items)
+    if (!read_int(item, values[n++])) return -1;
+  return n;
+}
+
+}  // namespace convolith::bindings
+
+namespace pybind11::detail {
+
+using convolith::Arg;
+using convolith::Array;
+using convolith::Padding;
+using convolith::Pair;
+using convolith::Shape;
+using convolith::Target;
+
+// Array: any ndarray; one that is not contiguous is copied for the call.
+template <>
+struct type_caster<Array> {
+  PYBIND11_TYPE_CASTER(Array, const_name("numpy.ndarray"));
+  array kept;
+
+  bool load(handle source, bool) {
+    if (!isinstance<array>(source)) {
+      value.unfit = convolith::bindings::a_type(source);
+      return true;
+    }
+    kept = reinterpret_borrow<array>(source);
+    const bool contiguous = (kept.flags() & array::c_style) && (kept.flags() & npy_api::NPY_ARRAY_ALIGNED_);
+    if (!contiguous) kept = pybind11::module_::import("numpy").attr("array")(kept, arg("order") = "C");
+    convolith::bindings::view(kept, value);
+    value.object = contiguous ? source.ptr() : kept.ptr();
+    return true;
+  }
+
+  // A result that is an argument goes back as that object, one that views an argument keeps it alive, and one that
+  // ops/ allocated returns to the pool when its last view dies.
+  static handle cast(const Array& a, return_value_policy, handle) {
+    const std::vector<ssize_t> shape(a.shape.dim, a.shape.dim + a.shape.rank);
+    const pybind11::dtype type = a.dtype == convolith::DType::f32   ? pybind11::dtype::of<float>()
+                           : a.dtype == convolith::DType::f64 ? pybind11::dtype::of<double>()
+                                                              : pybind11::dtype::of<std::int64_t>();
+    if (!a.owner) {
+      const auto source = reinterpret_borrow<array>(static_cast<PyObject*>(a.object));
+      const bool itself = source.ndim() == a.shape.rank && std::equal(shape.begin(), shape.end(), source.shape());
+      return itself ? handle(source).inc_ref() : array(type, shape, a.data, source).release();
+    }
+    const capsule owner(new std::shared_ptr<void>(a.owner), [](void* p) { delete static_cast<std::shared_ptr<void>*>(p); });
+    return array(type, shape, a.data, owner).release();
+  }
+};
+
+// Target: an ndarray as it comes, never a copy.
+template <>
+struct type_caster<Target> {
+  PYBIND11_TYPE_CASTER(Target, const_name("numpy.ndarray"));
+
+  bool load(handle source, bool) {
+    if (!isinstance<array>(source)) {
+      value.unfit = convolith::bindings::a_type(source);
+      return true;
+    }
+    auto given = reinterpret_borrow<array>(source);
+    convolith::bindings::view(given, value);
+    value.contiguous = (given.flags() & array::c_style) && (given.flags() & npy_api::NPY_ARRAY_ALIGNED_);
+    value.writeable = given.writeable();
+    value.object = source.ptr();
+    return true;
+  }
+};
+
+template <class T>
+struct scalar_caster {
+  PYBIND11_TYPE_CASTER(Arg<T>, make_caster<T>::name);
+
+  bool load(handle source, bool) {
+    if (!read(source, value.value)) {
+      PyErr_Clear();
+      value.unfit = convolith::bindings::describe(source);
+    }
+    return true;
+  }
+
+ private:
+  static bool read(handle h, std::int64_t& v) { return convolith::bindings::read_int(h, v); }
+  static bool read(handle h, std::uint64_t& v) {
+    if (PyBool_Check(h.ptr()) || !PyIndex_Check(h.ptr())) return false;
+    v = PyLong_AsUnsignedLongLong(reinterpret_steal<object>(PyNumber_Index(h.ptr())).ptr());
+    return !PyErr_Occurred();
+  }
+  static bool read(handle h, double& v) {
+    if (PyBool_Check(h.ptr()) || PyUnicode_Check(h.ptr()) || !(PyFloat_Check(h.ptr()) || PyIndex_Check(h.ptr()) || hasattr(h, "__float__"))) return false;
+    v = PyFloat_AsDouble(h.ptr());
+    return !PyErr_Occurred();
+  }
+  static bool read(handle h, bool& v) {
+    v = h.ptr() == Py_True;
+    if (PyBool_Check(h.ptr())) return true;
+    type_caster<bool> numpy_bool;  // numpy.bool_ is fine too
+    if (!numpy_bool.load(h, false)) return false;
+    v = static_cast<bool>(numpy_bool);
+    return true;
+  }
+  static bool read(handle h, std::string& v) {
+    if (!PyUnicode_Check(h.ptr())) return false;
+    v = reinterpret_borrow<str>(h);
+    return true;
+  }
+};
+template <>
+struct type_caster<Arg<std::int64_t>> : scalar_caster<std::int64_t> {};
+template <>
+struct type_caster<Arg<std::uint64_t>> : scalar_caster<std::uint64_t> {};
+template <>
+struct type_caster<Arg<double>> : scalar_caster<double> {};
+template <>
+struct type_caster<Arg<bool>> : scalar_caster<bool> {};
+template <>
+struct type_caster<Arg<std::string>> : scalar_caster<std::string> {};
+
+template <>
+struct type_caster<Arg<Shape>> {
+  PYBIND11_TYPE_CASTER(Arg<Shape>, const_name("tuple[int, ...]"));
+  bool load(handle source, bool) {
+    value.value.rank = convolith::bindings::read_ints(source, value.value.dim, Shape::max_rank);
+    if (value.value.rank < 0) value.unfit = convolith::bindings::describe(source);
+    return true;
+  }
+};
+
+template <>
+struct type_caster<Arg<Pair>> {
+  PYBIND11_TYPE_CASTER(Arg<Pair>, const_name("int | tuple[int, int]"));
+  bool load(handle source, bool) {
+    std::int64_t v[2];
+    if (convolith::bindings::read_int(source, v[0]))
+      value.value = {v[0], v[0]};
+    else if (convolith::bindings::read_ints(source, v, 2) == 2)
+      value.value = {v[0], v[1]};
+    else
+      value.unfit = convolith::bindings::describe(source);
+    return true;
+  }
+};
+
+template <>
+struct type_caster<Arg<Padding>> {
+  PYBIND11_TYPE_CASTER(Arg<Padding>, const_name("int | tuple[int, ...] | str"));
+  bool load(handle source, bool) {
+    std::int64_t v[4];
+    const int n = convolith::bindings::read_int(source, v[0]) ? 1 : convolith::bindings::read_ints(source, v, 4);
+    if (n == 1 && !PyTuple_Check(source.ptr()) && !PyList_Check(source.ptr()))
+      value.value = {v[0], v[0], v[0], v[0]};
+    else if (n == 2)
+      value.value = {v[0], v[0], v[1], v[1]};
+    else if (n == 4)
+      value.value = {v[0], v[1], v[2], v[3]};
+    else if (isinstance<str>(source) && std::string(reinterpret_borrow<str>(source)) == "same")
+      value.value.same = true;
+    else if (!isinstance<str>(source) || std::string(reinterpret_borrow<str>(source)) != "valid")
+      value.unfit = convolith::bindings::describe(source);
+    return true;
+  }
+};
+
+}  // namespace pybind11::detail

@@ -1,0 +1,57 @@
+// conv2d forward: 2 N K P Q (C/G) R S FLOPs.  Packing moves each input element once or twice, and every packed element
+// meets K/G * R * S FMAs, so the micro-kernel (gemm.hpp) is where the time goes: near its peak from some ten
+// filter rows on.
+#include "conv2d_tile.hpp"
+
+namespace convolith::CONVOLITH_ISA {
+
+// x (N, C, H, W), w (K, C/G, R, S), bias (K) or null, y (N, K, P, Q)
+template <class T>
+void conv2d_forward(const Conv2d& p, const T* x, const T* w, const T* bias, T* y) {
+  if (p.N == 0) return;
+  if (is_linear(p)) return linear_forward<T>(as_linear(p), x, w, bias, y);
+  const std::int64_t CG = p.C / p.G, KG = p.K / p.G, taps = CG * p.R * p.S;
+  const Axis vertical(p.R, p.stride_h, p.dilation_h), horizontal(p.S, p.stride_w, p.dilation_w);
+  const std::int64_t pitch = p.Q + horizontal.reach(), phases = vertical.phases * horizontal.phases;
+  const RowBlocks blocks(KG);
+  const Cut cut(p.N * p.G, p.P, vertical.reach(), CG * phases * pitch * std::int64_t{sizeof(T)}, blocks.blocks);
+  const std::int64_t plane = plane_pitch<T>((cut.band_rows + vertical.reach()) * pitch);
+
+  Scratch<T> filter(p.K * taps);  // (group, block, tap, row)
+  parallel_for(p.G * blocks.blocks, [&](std::int64_t task, int) {
+    const std::int64_t first = task / blocks.blocks * KG, block = task % blocks.blocks;
+    pack_rows(blocks, block, taps, filter.get() + (first + block * blocks.height) * taps,
+              [&](std::int64_t k, std::int64_t t) { return w[(first + k) * taps + t]; });
+  });
+
+  Scratch<std::int64_t> offset(taps), from(horizontal.phases * pitch);
+  for (std::int64_t t = 0; t < taps; ++t) {
+    const std::int64_t c = t / (p.R * p.S), r = t / p.S % p.R, s = t % p.S;
+    const std::int64_t at = (c * vertical.phases + vertical.phase_of(r)) * horizontal.phases + horizontal.phase_of(s);
+    offset.get()[t] = at * plane + vertical.shift(r) * pitch + horizontal.shift(s);
+  }
+  Scratch<Columns> columns(horizontal.phases);
+  for (std::int64_t b = 0; b < horizontal.phases; ++b)
+    columns.get()[b] = plan_columns(from.get() + b * pitch, pitch, horizontal.first(b) - p.pad_left, p.stride_w, p.W,
+                                    p.padding_mode);
+
+  const std::int64_t planes_size = CG * phases * plane + read_slack<T>, tile_size = max_rows * max_vectors * width<T>;
+  Scratch<T> buffers(max_threads() * (planes_size + tile_size));
+  parallel_for(p.N * p.G * cut.bands * cut.shares, [&](std::int64_t task, int thread) {
+    const std::int64_t share = task % cut.shares, band = task / cut.shares % cut.bands;
+    const std::int64_t image = task / (cut.shares * cut.bands), n = image / p.G, g = image % p.G;
+    const std::int64_t p0 = band * cut.band_rows, rows = min_of(cut.band_rows, p.P - p0);
+    T* planes = buffers.get() + thread * (planes_size + tile_size);
+    T* tile = planes + planes_size;
+
+    for (std::int64_t c = 0; c < CG; ++c)
+      pack_channel(p, x + (n * p.C + g * CG + c) * p.H * p.W, vertical, horizontal, columns.get(), p0,
+                   rows + vertical.reach(), pitch, plane, planes + c * phases * plane);
+    const Destination<T> to{y + (n * p.K + g * KG) * p.P * p.Q, p.P * p.Q, p0 * p.Q, p.Q, 1, 0, rows, 0, p.Q};
+    correlate(blocks, blocks.blocks * share / cut.shares, blocks.blocks * (share + 1) / cut.shares, taps,
+              filter.get() + g * KG * taps, planes, offset.get(), pitch, bias ? bias + g * KG : nullptr, to, tile);
+  });
+}
+INSTANTIATE(conv2d_forward)
+
+}  // namespace convolith::CONVOLITH_ISA

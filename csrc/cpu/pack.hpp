@@ -1,0 +1,134 @@
+// Packing for convolution: rows of an image, padded and split into phase planes, so that every filter cell sees its
+// inputs at a constant offset.
+//
+// Along one axis, output p and filter cell r meet at padded row p * stride + r * dilation.  With
+// r * dilation = shift * stride + phase that is row p + shift of the phase plane that holds the padded rows
+// phase, phase + stride, ...: in a plane of row pitch `pitch`, cell (r, s) reads position p * pitch + q at
+// (p + shift_r) * pitch + q + shift_s, always the same distance away.  Positions run on across row ends; the few
+// columns between Q and the pitch are computed and thrown away.
+#pragma once
+
+#include "../shapes.hpp"
+#include "vec.hpp"
+
+namespace convolith::CONVOLITH_ISA {
+
+CONVOLITH_INLINE std::int64_t gcd(std::int64_t a, std::int64_t b) {
+  while (b != 0) {
+    const std::int64_t rest = a % b;
+    a = b;
+    b = rest;
+  }
+  return a;
+}
+
+// One axis of a convolution: `cells` filter cells, `dilation` apart, every `stride`.
+struct Axis {
+  std::int64_t cells, stride, dilation;
+  std::int64_t period;  // cells r and r + period share a phase
+  std::int64_t phases;  // phases in use
+
+  Axis(std::int64_t cells, std::int64_t stride, std::int64_t dilation)
+      : cells(cells), stride(stride), dilation(dilation), period(stride / gcd(dilation, stride)),
+        phases(min_of(cells, period)) {}
+  CONVOLITH_INLINE std::int64_t phase_of(std::int64_t cell) const { return cell % period; }
+  CONVOLITH_INLINE std::int64_t first(std::int64_t phase) const { return phase * dilation % stride; }
+  CONVOLITH_INLINE std::int64_t shift(std::int64_t cell) const { return cell * dilation / stride; }
+  CONVOLITH_INLINE std::int64_t reach() const { return shift(cells - 1); }  // the largest shift
+};
+
+// The element of an axis of `size` that stands at i, which may lie in the padding; -1 for a zero.  Past the padding,
+// where only thrown-away positions read, anything in range will do.
+CONVOLITH_INLINE std::int64_t source(std::int64_t i, std::int64_t size, PaddingMode mode) {
+  if (i >= 0 && i < size) return i;
+  std::int64_t from = -1;
+  if (mode == PaddingMode::reflect) from = i < 0 ? -i : 2 * (size - 1) - i;
+  if (mode == PaddingMode::replicate) from = i < 0 ? 0 : size - 1;
+  if (mode == PaddingMode::circular) from = i < 0 ? i + size : i - size;
+  return from < size ? max_of<std::int64_t>(from, -1) : -1;
+}
+
+// Where the columns of a packed row come from: column j is source column from[j], or zero where that is -1;
+// [begin, end) is a run with from[j + 1] = from[j] + stride.
+struct Columns {
+  std::int64_t* from;
+  std::int64_t count, begin, end, stride;
+};
+
+// The columns start, start + stride, ... of the unpadded axis, `count` of them.
+CONVOLITH_INLINE Columns plan_columns(std::int64_t* from, std::int64_t count, std::int64_t start, std::int64_t stride,
+                                      std::int64_t size, PaddingMode mode) {
+  Columns columns{from, count, 0, 0, stride};
+  for (std::int64_t j = 0; j < count; ++j) {
+    const std::int64_t i = start + j * stride;
+    from[j] = source(i, size, mode);
+    if (i < 0) columns.begin = j + 1;
+    if (i < size) columns.end = j + 1;
+  }
+  columns.begin = min_of(columns.begin, columns.end);
+  return columns;
+}
+
+// out (columns.count) = row at those columns
+template <class T>
+CONVOLITH_INLINE void pack_row(const T* row, const Columns& columns, T* out) {
+  const std::int64_t run = columns.end - columns.begin;
+  for (std::int64_t j = 0; j < columns.begin; ++j) out[j] = columns.from[j] < 0 ? T(0) : row[columns.from[j]];
+  if (run > 0) {
+    const T* inside = row + columns.from[columns.begin];
+    T* to = out + columns.begin;
+    if (columns.stride == 1)
+      for (std::int64_t j = 0; j < run; ++j) to[j] = inside[j];
+    else if (columns.stride == 2)
+      for (std::int64_t j = 0; j < run; ++j) to[j] = inside[2 * j];
+    else
+      for (std::int64_t j = 0; j < run; ++j) to[j] = inside[columns.stride * j];
+  }
+  for (std::int64_t j = columns.end; j < columns.count; ++j)
+    out[j] = columns.from[j] < 0 ? T(0) : row[columns.from[j]];
+}
+
+template <class T>
+CONVOLITH_INLINE void fill_zero(T* out, std::int64_t count) {
+  std::memset(out, 0, static_cast<std::size_t>(count) * sizeof(T));
+}
+
+// Rows [p0, p0 + rows) of every phase plane of one channel.
+//   x (H, W), columns (horizontal phases), planes (vertical phases, horizontal phases, plane)
+template <class T>
+CONVOLITH_INLINE void pack_channel(const Conv2d& p, const T* x, const Axis& vertical, const Axis& horizontal,
+                                   const Columns* columns, std::int64_t p0, std::int64_t rows, std::int64_t pitch,
+                                   std::int64_t plane, T* planes) {
+  for (std::int64_t a = 0; a < vertical.phases; ++a)
+    for (std::int64_t i = 0; i < rows; ++i) {
+      const std::int64_t h = source((p0 + i) * p.stride_h + vertical.first(a) - p.pad_top, p.H, p.padding_mode);
+      for (std::int64_t b = 0; b < horizontal.phases; ++b) {
+        T* to = planes + (a * horizontal.phases + b) * plane + i * pitch;
+        if (h < 0)
+          fill_zero(to, pitch);
+        else
+          pack_row(x + h * p.W, columns[b], to);
+      }
+    }
+}
+
+// Distance between planes: whole cache lines, an odd number of them, or equal columns of all channels would fall into
+// the same few sets of L1.
+template <class T>
+CONVOLITH_INLINE std::int64_t plane_pitch(std::int64_t elements) {
+  constexpr std::int64_t line = Lanes<T>::count;
+  return (ceil_div(elements, line) | 1) * line;
+}
+
+// Micro-kernels read whole blocks past the last position: room for that behind a packed buffer.
+template <class T>
+constexpr std::int64_t read_slack = 8 * Lanes<T>::count;
+
+// A filter as large as the unpadded input: each output is one dot product over the whole image, a linear layer.
+CONVOLITH_INLINE bool is_linear(const Conv2d& p) {
+  return p.G == 1 && p.R == p.H && p.S == p.W && p.P == 1 && p.Q == 1 && p.pad_top == 0 && p.pad_left == 0 &&
+         (p.dilation_h == 1 || p.R == 1) && (p.dilation_w == 1 || p.S == 1);
+}
+CONVOLITH_INLINE Linear as_linear(const Conv2d& p) { return {p.N, p.C * p.H * p.W, p.K}; }
+
+}  // namespace convolith::CONVOLITH_ISA

@@ -1,0 +1,55 @@
+// How work is split.  A kernel cuts its problem into tasks by the problem alone, never by the number of threads;
+// each task writes its own outputs in its own order, and where tasks have to be summed they leave partial results
+// that are added in task order.  So the bits do not depend on how many threads there are.
+//
+// An exception must not cross a parallel region: scratch memory is acquired before it.
+#pragma once
+
+#include "../memory.hpp"
+#include "../threads.hpp"
+#include "vec.hpp"
+
+namespace convolith::CONVOLITH_ISA {
+
+// Calls f(task, thread) for every task in [0, tasks); thread < max_threads().
+template <class F>
+CONVOLITH_INLINE void parallel_for(std::int64_t tasks, const F& f) {
+  const int threads = static_cast<int>(min_of<std::int64_t>(max_threads(), tasks));
+  if (threads <= 1) {
+    for (std::int64_t task = 0; task < tasks; ++task) f(task, 0);
+    return;
+  }
+  // One contiguous share of the tasks per thread.  (No omp_ function is called here: its header would do, but a
+  // thread's number is all that is needed.)
+#pragma omp parallel for num_threads(threads) schedule(static, 1)
+  for (int thread = 0; thread < threads; ++thread) {
+    const std::int64_t begin = tasks * thread / threads, end = tasks * (thread + 1) / threads;
+    for (std::int64_t task = begin; task < end; ++task) f(task, thread);
+  }
+}
+
+// Calls f(begin, end) on pieces of [0, n): `grain` elements each, so that small arrays stay on one thread.
+template <class F>
+CONVOLITH_INLINE void parallel_ranges(std::int64_t n, std::int64_t grain, const F& f) {
+  parallel_for(ceil_div(n, grain),
+               [&](std::int64_t task, int) { f(task * grain, min_of(n, (task + 1) * grain)); });
+}
+
+// Elements of an element-wise loop per task: a few microseconds of work, what waking a thread costs.
+constexpr std::int64_t elementwise_grain = 16384;
+
+// Uninitialised scratch memory from the pool, 64-byte aligned.
+template <class T>
+class Scratch {
+ public:
+  explicit Scratch(std::int64_t count) : data_(static_cast<T*>(acquire(count * static_cast<std::int64_t>(sizeof(T))))) {}
+  ~Scratch() { release(data_); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  T* get() const { return data_; }
+
+ private:
+  T* data_;
+};
+
+}  // namespace convolith::CONVOLITH_ISA

@@ -1,0 +1,50 @@
+// A backend is a table: one function pointer per line of kernels.inc.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+#include "array.hpp"
+#include "shapes.hpp"
+
+namespace convolith {
+
+// One entry.  A kernel that a backend lacks is null, and calling it says so; there is no silent slow path.
+template <class Signature>
+struct Kernel;
+template <class... Args>
+struct Kernel<void(Args...)> {
+  const char* name = "";
+  const char* backend = "";
+  void (*function)(Args...) = nullptr;
+
+  void operator()(Args... args) const {
+    if (!function) throw std::invalid_argument(std::string(name) + ": no " + backend + " kernel");
+    function(args...);
+  }
+};
+
+template <class T>
+struct Kernels {
+#define KERNEL(name, Problem, ...) Kernel<void(const Problem&, __VA_ARGS__)> name;
+#include "kernels.inc"
+#undef KERNEL
+};
+
+struct Tables {
+  Kernels<float> f32;
+  Kernels<double> f64;
+};
+
+// dispatch.cpp
+const Tables& tables(Device device);
+
+template <class T>
+const Kernels<T>& kernels(Device device) {
+  if constexpr (sizeof(T) == 4)
+    return tables(device).f32;
+  else
+    return tables(device).f64;
+}
+
+}  // namespace convolith

@@ -1,0 +1,124 @@
+#include "check.hpp"
+
+namespace convolith {
+
+std::string text(const Shape& shape) {
+  std::string s = "(";
+  for (int i = 0; i < shape.rank; ++i) s += (i ? ", " : "") + std::to_string(shape.dim[i]);
+  return s + (shape.rank == 1 ? ",)" : ")");
+}
+
+const char* name_of(DType dtype) {
+  switch (dtype) {
+    case DType::f32: return "float32";
+    case DType::f64: return "float64";
+    case DType::i64: return "int64";
+    case DType::other: break;
+  }
+  return "another dtype";
+}
+
+double Check::finite(const Real& arg, const char* name) const {
+  const double v = value(arg, name, "a number");
+  require(std::isfinite(v), name, " must be finite, got ", v);
+  return v;
+}
+
+double Check::at_least_zero(const Real& arg, const char* name) const {
+  const double v = finite(arg, name);
+  require(v >= 0, name, " must be at least 0, got ", v);
+  return v;
+}
+
+Pair Check::pair(const PairArg& arg, const char* name, std::int64_t least) const {
+  const Pair v = value(arg, name, "an int or a pair of ints (vertical, horizontal)");
+  require(v.h >= least && v.w >= least, name, " must be at least ", least, ", got ", v.h == v.w ? std::to_string(v.h) : text(Shape{v.h, v.w}));
+  return v;
+}
+
+std::int64_t Check::axis(const Int& arg, const char* name, int rank) const {
+  const std::int64_t v = integer(arg, name);
+  require(v >= -rank && v < rank, name, " ", v, " is out of range for an array of ", rank, " axes");
+  return v < 0 ? v + rank : v;
+}
+
+void Check::array(const Array& x, const char* name) const {
+  if (x.data == nullptr && !x.unfit.empty()) type_error(name, " must be a NumPy array, got ", x.unfit);
+}
+
+void Check::floating(const Array& x, const char* name) const {
+  array(x, name);
+  if (x.dtype == DType::f32 || x.dtype == DType::f64) return;
+  type_error(name, " must be float32 or float64, got ", x.dtype == DType::other ? x.unfit : name_of(x.dtype));
+}
+
+void Check::floating(const Array& x, const char* name, int rank, const char* axes) const {
+  floating(x, name);
+  require(x.shape.rank == rank, name, " must be ", axes, " with ", rank, " axes, got shape ", text(x.shape));
+}
+
+void Check::same_dtype(const Array& x, const char* x_name, const Array& y, const char* y_name) const {
+  if (x.dtype != y.dtype)
+    type_error(x_name, " is ", name_of(x.dtype), " but ", y_name, " is ", name_of(y.dtype), "; cast one of them");
+}
+
+void Check::same_shape(const Array& x, const char* x_name, const Array& y, const char* y_name) const {
+  require(x.shape == y.shape, x_name, " is ", text(x.shape), " but ", y_name, " is ", text(y.shape), "; the shapes must be equal");
+}
+
+void Check::has_shape(const Array& x, const char* name, const Shape& expected) const {
+  require(x.shape == expected, name, " must be ", text(expected), ", got ", text(x.shape));
+}
+
+void Check::int64(const Array& x, const char* name) const {
+  array(x, name);
+  if (x.dtype != DType::i64) type_error(name, " must be int64, got ", x.dtype == DType::other ? x.unfit : name_of(x.dtype));
+}
+
+void Check::nchw(const Array& x, const char* name) const {
+  floating(x, name, 4, "(N, C, H, W)");
+  require(x.shape.size(1, 4) > 0, name, " has an empty axis: only N may be 0, got shape ", text(x.shape));
+}
+
+void Check::channels(const Array& v, const char* name, const Array& x, std::int64_t channels) const {
+  floating(v, name);
+  same_dtype(x, "x", v, name);
+  has_shape(v, name, Shape{channels});
+}
+
+void Check::in_place(const Target& target, const char* name, const Shape& shape, DType dtype) const {
+  floating(target, name);
+  if (target.dtype != dtype) type_error(name, " is ", name_of(target.dtype), " but ", name_of(dtype), " is expected");
+  has_shape(target, name, shape);
+  require(target.writeable, name, " is updated in place but is read-only");
+  require(target.contiguous, name, " is updated in place and must be C-contiguous");
+}
+
+Array Check::output(const MaybeTarget& out, const Shape& shape, DType dtype, std::initializer_list<const Array*> inputs,
+                    bool elementwise, const char* name) const {
+  Array y;
+  if (!out) {
+    y.shape = shape;
+    y.dtype = dtype;
+    y.owner = acquire_shared(y.bytes());
+    y.data = y.owner.get();
+    return y;
+  }
+  y = *out;
+  array(y, name);
+  if (y.dtype != dtype) type_error(name, " must be ", name_of(dtype), ", got ", y.dtype == DType::other ? y.unfit : name_of(y.dtype));
+  has_shape(y, name, shape);
+  require(out->writeable, name, " is read-only");
+  require(out->contiguous, name, " must be C-contiguous");
+  const char* begin = y.ptr<char>();
+  const char* end = begin + y.bytes();
+  for (const Array* x : inputs) {
+    const char* x_begin = x->ptr<char>();
+    const bool apart = end <= x_begin || x_begin + x->bytes() <= begin;
+    const bool exactly_over = elementwise && x_begin == begin && x->bytes() == y.bytes();
+    require(apart || exactly_over || y.size() == 0 || x->size() == 0, name, " shares memory with an input");
+  }
+  return y;
+}
+
+}  // namespace convolith

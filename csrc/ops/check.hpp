@@ -1,0 +1,98 @@
+// The checks that every operator shares.  ops/ is the only place that checks arguments and the only one that throws;
+// a message is one sentence: the primitive, what came, what was expected.
+#pragma once
+
+#include <cmath>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
+#include "../kernels.hpp"
+#include "../memory.hpp"
+#include "arguments.hpp"
+
+namespace convolith {
+
+// Becomes Python's TypeError; std::invalid_argument becomes ValueError.
+struct TypeError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+std::string text(const Shape& shape);  // "(8, 3, 32, 32)"
+const char* name_of(DType dtype);
+
+// Calls f(T{}) with the C++ type of a floating dtype.
+template <class F>
+void by_dtype(DType dtype, const F& f) {
+  if (dtype == DType::f32)
+    f(float{});
+  else
+    f(double{});
+}
+
+class Check {
+ public:
+  explicit Check(const char* primitive) : primitive_(primitive) {}
+
+  template <class... Parts>
+  [[noreturn]] void value_error(const Parts&... parts) const {
+    throw std::invalid_argument(sentence(parts...));
+  }
+  template <class... Parts>
+  [[noreturn]] void type_error(const Parts&... parts) const {
+    throw TypeError(sentence(parts...));
+  }
+  template <class... Parts>
+  void require(bool holds, const Parts&... parts) const {
+    if (!holds) value_error(parts...);
+  }
+
+  // Scalars
+  template <class T>
+  const T& value(const Arg<T>& arg, const char* name, const char* expected) const {
+    if (!arg.unfit.empty()) type_error(name, " must be ", expected, ", got ", arg.unfit);
+    return arg.value;
+  }
+  std::int64_t integer(const Int& arg, const char* name) const { return value(arg, name, "an int"); }
+  std::uint64_t uint64(const Unsigned& arg, const char* name) const { return value(arg, name, "an int in [0, 2**64)"); }
+  bool flag(const Flag& arg, const char* name) const { return value(arg, name, "a bool"); }
+  const std::string& string(const Text& arg, const char* name) const { return value(arg, name, "a str"); }
+  const Shape& shape(const ShapeArg& arg, const char* name) const { return value(arg, name, "a tuple of ints"); }
+  double finite(const Real& arg, const char* name) const;
+  double at_least_zero(const Real& arg, const char* name) const;
+  // Both numbers of an int-or-pair, each >= least.
+  Pair pair(const PairArg& arg, const char* name, std::int64_t least) const;
+  std::int64_t axis(const Int& arg, const char* name, int rank) const;
+
+  // Arrays
+  void array(const Array& x, const char* name) const;     // an array, of some dtype we know
+  void floating(const Array& x, const char* name) const;  // float32 or float64
+  void floating(const Array& x, const char* name, int rank, const char* axes) const;
+  void same_dtype(const Array& x, const char* x_name, const Array& y, const char* y_name) const;
+  void same_shape(const Array& x, const char* x_name, const Array& y, const char* y_name) const;
+  void has_shape(const Array& x, const char* name, const Shape& expected) const;
+  void int64(const Array& x, const char* name) const;
+  void nchw(const Array& x, const char* name) const;  // floating, rank 4, no empty axis but N
+  // A vector of C values of x's dtype.
+  void channels(const Array& v, const char* name, const Array& x, std::int64_t channels) const;
+  // What is updated in place: contiguous, writeable, of x's shape and dtype.
+  void in_place(const Target& target, const char* name, const Shape& shape, DType dtype) const;
+
+  // The result: `out` where it is given and fits, else fresh memory.  `out` may not share memory with `inputs`,
+  // except that an element-wise operator may write exactly over its own input.
+  Array output(const MaybeTarget& out, const Shape& shape, DType dtype, std::initializer_list<const Array*> inputs,
+               bool elementwise = false, const char* name = "out") const;
+
+ private:
+  template <class... Parts>
+  std::string sentence(const Parts&... parts) const {
+    std::ostringstream s;
+    s << primitive_ << ": ";
+    (s << ... << parts);
+    return s.str();
+  }
+
+  const char* primitive_;
+};
+
+}  // namespace convolith
