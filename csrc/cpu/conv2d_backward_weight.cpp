@@ -10,7 +10,10 @@ namespace {
 
 // Lanes are 64 bytes on every instruction set, so the sums come out the same; narrower registers hold fewer of them.
 constexpr int dot_rows = vector_bytes == 64 ? 4 : vector_bytes == 32 ? 2 : 1;
-constexpr int dot_taps = vector_bytes == 64 ? 6 : vector_bytes == 32 ? 3 : 2;
+constexpr int dot_taps_for(int rows) {
+  constexpr int accumulators = vector_bytes == 64 ? 24 : vector_bytes == 32 ? 6 : 2;
+  return accumulators / rows < 8 ? accumulators / rows : 8;
+}
 
 // Positions of `images` packed images: image m of x and dy starts m * x_image, m * dy_image further.
 struct DotPlanes {
@@ -24,39 +27,50 @@ using Dot = void (*)(const DotPlanes& planes, const T* dy, const T* x, const std
 //   dy (images, rows, positions), x (images, packed planes), offset (taps), dw (rows, pitch)
 template <class T, int rows, int taps>
 void dot(const DotPlanes& planes, const T* dy, const T* x, const std::int64_t* offset, T* dw, std::int64_t pitch) {
-  Lanes<T> sums[rows][taps];
-#pragma GCC unroll 8
-  for (int k = 0; k < rows; ++k)
-#pragma GCC unroll 8
-    for (int t = 0; t < taps; ++t) sums[k][t] = Lanes<T>(T(0));
+  constexpr int parts = Lanes<T>::registers;  // plain arrays of registers: the compiler keeps those in registers
+  Vec<T> sums[rows][taps][parts] = {};
   for (std::int64_t m = 0; m < planes.images; ++m) {
     const T* xm = x + m * planes.x_image;
     const T* dym = dy + m * planes.dy_image;
     for (std::int64_t f = 0; f < planes.positions; f += Lanes<T>::count) {
-      Lanes<T> g[rows];
+      Vec<T> g[rows][parts];
 #pragma GCC unroll 8
-      for (int k = 0; k < rows; ++k) g[k] = Lanes<T>::load(dym + k * planes.dy_plane + f);
+      for (int k = 0; k < rows; ++k)
 #pragma GCC unroll 8
-      for (int t = 0; t < taps; ++t) {
-        const Lanes<T> v = Lanes<T>::load(xm + offset[t] + f);
+        for (int i = 0; i < parts; ++i) g[k][i] = load(dym + k * planes.dy_plane + f + i * width<T>);
 #pragma GCC unroll 8
-        for (int k = 0; k < rows; ++k) sums[k][t] = fma(g[k], v, sums[k][t]);
-      }
+      for (int t = 0; t < taps; ++t)
+#pragma GCC unroll 8
+        for (int i = 0; i < parts; ++i) {
+          const Vec<T> v = load(xm + offset[t] + f + i * width<T>);
+#pragma GCC unroll 8
+          for (int k = 0; k < rows; ++k) sums[k][t][i] += g[k][i] * v;
+        }
     }
   }
+#pragma GCC unroll 8
   for (int k = 0; k < rows; ++k)
-    for (int t = 0; t < taps; ++t) dw[k * pitch + t] += sum(sums[k][t]);
+#pragma GCC unroll 8
+    for (int t = 0; t < taps; ++t) {
+      Lanes<T> lanes;
+#pragma GCC unroll 8
+      for (int i = 0; i < parts; ++i) lanes.v[i] = sums[k][t][i];
+      dw[k * pitch + t] += sum(lanes);
+    }
 }
 
-template <class T, int rows = dot_rows, int taps = dot_taps>
+template <class T, int rows = dot_rows, int taps = dot_taps_for(dot_rows)>
 Dot<T> find_dot(std::int64_t want_rows, std::int64_t want_taps) {
   if (want_rows == rows && want_taps == taps) return dot<T, rows, taps>;
   if constexpr (rows > 1) {
-    if (want_rows < rows) return find_dot<T, rows - 1, dot_taps>(want_rows, want_taps);
+    if (want_rows < rows) return find_dot<T, rows - 1, dot_taps_for(rows - 1)>(want_rows, want_taps);
   }
   if constexpr (taps > 1) return find_dot<T, rows, taps - 1>(want_rows, want_taps);
   return nullptr;
 }
+
+// The step of at most `most` that cuts n into pieces as even as possible.
+CONVOLITH_INLINE std::int64_t even_step(std::int64_t n, std::int64_t most) { return ceil_div(n, ceil_div(n, most)); }
 
 }  // namespace
 
@@ -71,7 +85,7 @@ void conv2d_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
 
   // Tasks: blocks of filter rows x blocks of input channels, and chunks of the batch where that is too few; chunks leave
   // partial sums (8 MiB at most) that are added in order.
-  constexpr std::int64_t block = 32, enough = 16, partial_bytes = 8 << 20, budget = 512 * 1024;
+  constexpr std::int64_t block = 32, enough = 8, partial_bytes = 8 << 20, budget = 512 * 1024;
   const std::int64_t k_blocks = ceil_div(KG, block), c_blocks = ceil_div(CG, block), blocks = p.G * k_blocks * c_blocks;
   const std::int64_t affordable = max_of<std::int64_t>(1, partial_bytes / (dw_size * std::int64_t{sizeof(T)}));
   const std::int64_t wanted = min_of(min_of(p.N, ceil_div(enough, blocks)), affordable);
@@ -132,9 +146,11 @@ void conv2d_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
           }
         }
         const DotPlanes planes{images, round_up(rows * pitch, Lanes<T>::count), x_image, dy_image, dy_plane};
-        for (std::int64_t t = 0; t < taps; t += dot_taps)
-          for (std::int64_t k = 0; k < rows_k; k += dot_rows)
-            find_dot<T>(min_of<std::int64_t>(dot_rows, rows_k - k), min_of<std::int64_t>(dot_taps, taps - t))(
+        const std::int64_t k_step = even_step(rows_k, dot_rows);
+        const std::int64_t t_step = even_step(taps, dot_taps_for(static_cast<int>(k_step)));
+        for (std::int64_t t = 0; t < taps; t += t_step)
+          for (std::int64_t k = 0; k < rows_k; k += k_step)
+            find_dot<T>(min_of(k_step, rows_k - k), min_of(t_step, taps - t))(
                 planes, dy_planes + k * dy_plane, x_planes, offset.get() + t, sums + k * CG * cells + t, CG * cells);
       }
   });
