@@ -49,6 +49,7 @@ struct Array {
   Device device = Device::cpu;
   std::shared_ptr<void> owner;
   void* object = nullptr;
+  std::shared_ptr<void> copy;  // the contiguous copy that stands for an argument which was not, while the call lasts
   std::string unfit;  // why it cannot be used: "a list", "int32", ...; empty for a good one
 
   std::int64_t size() const { return shape.size(); }

@@ -24,7 +24,12 @@ inline std::string a_type(py::handle h) {
   return "a " + std::string(py::str(py::type::handle_of(h).attr("__name__")));
 }
 
-// Fills everything but memory that would have to be copied.
+// Row-major without gaps, and aligned: what kernels take.
+inline bool usable(const py::array& array) {
+  return (array.flags() & py::array::c_style) && (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_);
+}
+
+// Pointer, shape and dtype, as they are.
 inline void view(py::array& array, Array& a) {
   if (array.ndim() > Shape::max_rank) {
     a.unfit = "an array of " + std::to_string(array.ndim()) + " axes";
@@ -81,18 +86,22 @@ using convolith::Target;
 template <>
 struct type_caster<Array> {
   PYBIND11_TYPE_CASTER(Array, const_name("numpy.ndarray"));
-  array kept;
 
   bool load(handle source, bool) {
     if (!isinstance<array>(source)) {
       value.unfit = convolith::bindings::a_type(source);
       return true;
     }
-    kept = reinterpret_borrow<array>(source);
-    const bool contiguous = (kept.flags() & array::c_style) && (kept.flags() & npy_api::NPY_ARRAY_ALIGNED_);
-    if (!contiguous) kept = pybind11::module_::import("numpy").attr("array")(kept, arg("order") = "C");
-    convolith::bindings::view(kept, value);
-    value.object = contiguous ? source.ptr() : kept.ptr();
+    auto given = reinterpret_borrow<array>(source);
+    if (!convolith::bindings::usable(given)) {
+      given = module_::import("numpy").attr("array")(given, arg("order") = "C");
+      value.copy = {given.inc_ref().ptr(), [](void* copy) {
+                      const gil_scoped_acquire gil;
+                      Py_DECREF(static_cast<PyObject*>(copy));
+                    }};
+    }
+    convolith::bindings::view(given, value);
+    value.object = given.ptr();
     return true;
   }
 
@@ -125,7 +134,7 @@ struct type_caster<Target> {
     }
     auto given = reinterpret_borrow<array>(source);
     convolith::bindings::view(given, value);
-    value.contiguous = (given.flags() & array::c_style) && (given.flags() & npy_api::NPY_ARRAY_ALIGNED_);
+    value.contiguous = convolith::bindings::usable(given);
     value.writeable = given.writeable();
     value.object = source.ptr();
     return true;
@@ -213,14 +222,14 @@ struct type_caster<Arg<Padding>> {
     std::int64_t v[4];
     const int n = convolith::bindings::read_int(source, v[0]) ? 1 : convolith::bindings::read_ints(source, v, 4);
     if (n == 1 && !PyTuple_Check(source.ptr()) && !PyList_Check(source.ptr()))
-      value.value = {v[0], v[0], v[0], v[0]};
+      value.value = {v[0], v[0], v[0], v[0], {}};
     else if (n == 2)
-      value.value = {v[0], v[0], v[1], v[1]};
+      value.value = {v[0], v[0], v[1], v[1], {}};
     else if (n == 4)
-      value.value = {v[0], v[1], v[2], v[3]};
-    else if (isinstance<str>(source) && std::string(reinterpret_borrow<str>(source)) == "same")
-      value.value.same = true;
-    else if (!isinstance<str>(source) || std::string(reinterpret_borrow<str>(source)) != "valid")
+      value.value = {v[0], v[1], v[2], v[3], {}};
+    else if (isinstance<str>(source))
+      value.value.name = reinterpret_borrow<str>(source);
+    else
       value.unfit = convolith::bindings::describe(source);
     return true;
   }

@@ -28,7 +28,7 @@ using PairArg = Arg<Pair>;  // int, or (vertical, horizontal)
 
 struct Padding {
   std::int64_t top = 0, bottom = 0, left = 0, right = 0;
-  bool same = false;
+  std::string name;  // where a name was given instead of numbers
 };
 using PaddingArg = Arg<Padding>;  // int, (vertical, horizontal), (top, bottom, left, right), 'valid' or 'same'
 

@@ -23,13 +23,17 @@ PaddingMode mode_named(const Check& check, const Text& arg) {
   check.value_error("padding_mode must be 'zeros', 'reflect', 'replicate' or 'circular', got '", name, "'");
 }
 
-// The problem that shapes and options describe; complains about whatever does not fit together.
-Conv2d resolve(const Check& check, const Shape& x, const Shape& w, const Options& options) {
+// The problem that shapes and options describe; complains about whatever does not fit together.  The names are those
+// of the arguments that the shapes came from.
+Conv2d resolve(const Check& check, const Shape& x, const char* x_name, const Shape& w, const char* w_name,
+               const Options& options) {
   Conv2d p{};
-  check.require(x.rank == 4, "the input must be (N, C, H, W) with 4 axes, got shape ", text(x));
-  check.require(w.rank == 4, "w must be (K, C/G, R, S) with 4 axes, got shape ", text(w));
-  for (int i = 0; i < 4; ++i)
-    check.require(x[i] >= (i > 0) && w[i] > 0, "only N may be 0 (x is ", text(x), ", w is ", text(w), ")");
+  check.require(x.rank == 4, x_name, " must be (N, C, H, W) with 4 axes, got ", text(x));
+  check.require(w.rank == 4, w_name, " must be (K, C/G, R, S) with 4 axes, got ", text(w));
+  for (int i = 0; i < 4; ++i) {
+    check.require(x[i] >= (i > 0), x_name, " is ", text(x), "; no axis but N may be empty");
+    check.require(w[i] > 0, w_name, " is ", text(w), "; no axis may be empty");
+  }
   p.N = x[0], p.C = x[1], p.H = x[2], p.W = x[3];
   p.K = w[0], p.R = w[2], p.S = w[3];
 
@@ -42,10 +46,14 @@ Conv2d resolve(const Check& check, const Shape& x, const Shape& w, const Options
 
   const Pair stride = check.pair(options.stride, "stride", 1), dilation = check.pair(options.dilation, "dilation", 1);
   p.stride_h = stride.h, p.stride_w = stride.w, p.dilation_h = dilation.h, p.dilation_w = dilation.w;
-  Padding pad = check.value(options.padding, "padding", "an int, (vertical, horizontal), (top, bottom, left, right), 'valid' or 'same'");
-  if (pad.same) {
-    const std::int64_t h = same_padding(p.H, p.R, p.stride_h, p.dilation_h), v = same_padding(p.W, p.S, p.stride_w, p.dilation_w);
-    pad = {h / 2, h - h / 2, v / 2, v - v / 2, true};
+  constexpr const char* forms = "an int, (vertical, horizontal), (top, bottom, left, right), 'valid' or 'same'";
+  Padding pad = check.value(options.padding, "padding", forms);
+  check.require(pad.name.empty() || pad.name == "valid" || pad.name == "same", "padding must be ", forms, ", got '",
+                pad.name, "'");
+  if (pad.name == "same") {
+    const std::int64_t h = same_padding(p.H, p.R, p.stride_h, p.dilation_h);
+    const std::int64_t v = same_padding(p.W, p.S, p.stride_w, p.dilation_w);
+    pad = {h / 2, h - h / 2, v / 2, v - v / 2, {}};
   }
   check.require(pad.top >= 0 && pad.bottom >= 0 && pad.left >= 0 && pad.right >= 0, "padding must be at least 0, got ",
                 text(Shape{pad.top, pad.bottom, pad.left, pad.right}), " (top, bottom, left, right)");
@@ -80,7 +88,7 @@ Array conv2d_forward(const Array& x, const Array& w, const MaybeArray& bias, con
   check.floating(x, "x");
   check.floating(w, "w");
   check.same_dtype(x, "x", w, "w");
-  const Conv2d p = resolve(check, x.shape, w.shape, {stride, padding, dilation, groups, padding_mode});
+  const Conv2d p = resolve(check, x.shape, "x", w.shape, "w", {stride, padding, dilation, groups, padding_mode});
   if (bias) check.channels(*bias, "bias", x, p.K);
   const Array y = check.output(out, Shape{p.N, p.K, p.P, p.Q}, x.dtype, {&x, &w});
   by_dtype(x.dtype, [&]<class T>(T) {
@@ -97,7 +105,7 @@ Array conv2d_backward_input(const Array& dy, const Array& w, const ShapeArg& inp
   check.floating(w, "w");
   check.same_dtype(dy, "dy", w, "w");
   const Shape& x = check.shape(input_shape, "input_shape");
-  const Conv2d p = resolve(check, x, w.shape, {stride, padding, dilation, groups, padding_mode});
+  const Conv2d p = resolve(check, x, "input_shape", w.shape, "w", {stride, padding, dilation, groups, padding_mode});
   check_gradient(check, dy, p);
   const Array dx = check.output(out, x, dy.dtype, {&dy, &w});
   by_dtype(dy.dtype, [&]<class T>(T) {
@@ -114,7 +122,7 @@ Array conv2d_backward_weight(const Array& dy, const Array& x, const ShapeArg& we
   check.floating(x, "x");
   check.same_dtype(dy, "dy", x, "x");
   const Shape& w = check.shape(weight_shape, "weight_shape");
-  const Conv2d p = resolve(check, x.shape, w, {stride, padding, dilation, groups, padding_mode});
+  const Conv2d p = resolve(check, x.shape, "x", w, "weight_shape", {stride, padding, dilation, groups, padding_mode});
   check_gradient(check, dy, p);
   const Array dw = check.output(out, w, x.dtype, {&dy, &x});
   by_dtype(x.dtype, [&]<class T>(T) {
