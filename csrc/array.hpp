@@ -64,6 +64,7 @@ struct Array {
 // contiguous and writeable as it comes.
 struct Target : Array {
   bool contiguous = true, writeable = true;
+  void* readable = nullptr;  // its values in a contiguous copy, where it is not contiguous itself
 };
 
 using MaybeArray = std::optional<Array>;

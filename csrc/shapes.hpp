@@ -17,6 +17,11 @@ struct Map {
   std::int64_t n;
 };
 
+struct LeakyRelu {
+  std::int64_t n;
+  double negative_slope;
+};
+
 // Correlation of x (N, C, H, W) with w (K, C/G, R, S) into y (N, K, P, Q).
 struct Conv2d {
   std::int64_t N, C, H, W, K, R, S, P, Q, G;

@@ -17,5 +17,12 @@ void def(py::module_& m, const char* name, F function, const Args&... args) {
 void register_conv2d(py::module_& m);
 void register_linear(py::module_& m);
 void register_activation(py::module_& m);
+void register_pool2d(py::module_& m);
+void register_batch_norm(py::module_& m);
+void register_softmax(py::module_& m);
+void register_loss(py::module_& m);
+void register_dropout(py::module_& m);
+void register_shape(py::module_& m);
+void register_optimizer(py::module_& m);
 
 }  // namespace convolith::bindings

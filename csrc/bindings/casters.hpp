@@ -29,6 +29,16 @@ inline bool usable(const py::array& array) {
   return (array.flags() & py::array::c_style) && (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_);
 }
 
+// A contiguous copy that lives as long as `a`.
+inline py::array contiguous_copy(const py::array& array, Array& a) {
+  py::array copy = py::module_::import("numpy").attr("array")(array, py::arg("order") = "C");
+  a.copy = {copy.inc_ref().ptr(), [](void* object) {
+              const py::gil_scoped_acquire gil;
+              Py_DECREF(static_cast<PyObject*>(object));
+            }};
+  return copy;
+}
+
 // Pointer, shape and dtype, as they are.
 inline void view(py::array& array, Array& a) {
   if (array.ndim() > Shape::max_rank) {
@@ -77,10 +87,13 @@ namespace pybind11::detail {
 
 using convolith::Arg;
 using convolith::Array;
+using convolith::Arrays;
+using convolith::OutputSize;
 using convolith::Padding;
 using convolith::Pair;
 using convolith::Shape;
 using convolith::Target;
+using convolith::Targets;
 
 // Array: any ndarray; one that is not contiguous is copied for the call.
 template <>
@@ -93,13 +106,7 @@ struct type_caster<Array> {
       return true;
     }
     auto given = reinterpret_borrow<array>(source);
-    if (!convolith::bindings::usable(given)) {
-      given = module_::import("numpy").attr("array")(given, arg("order") = "C");
-      value.copy = {given.inc_ref().ptr(), [](void* copy) {
-                      const gil_scoped_acquire gil;
-                      Py_DECREF(static_cast<PyObject*>(copy));
-                    }};
-    }
+    if (!convolith::bindings::usable(given)) given = convolith::bindings::contiguous_copy(given, value);
     convolith::bindings::view(given, value);
     value.object = given.ptr();
     return true;
@@ -110,14 +117,15 @@ struct type_caster<Array> {
   static handle cast(const Array& a, return_value_policy, handle) {
     const std::vector<ssize_t> shape(a.shape.dim, a.shape.dim + a.shape.rank);
     const pybind11::dtype type = a.dtype == convolith::DType::f32   ? pybind11::dtype::of<float>()
-                           : a.dtype == convolith::DType::f64 ? pybind11::dtype::of<double>()
-                                                              : pybind11::dtype::of<std::int64_t>();
+                                 : a.dtype == convolith::DType::f64 ? pybind11::dtype::of<double>()
+                                                                    : pybind11::dtype::of<std::int64_t>();
     if (!a.owner) {
       const auto source = reinterpret_borrow<array>(static_cast<PyObject*>(a.object));
       const bool itself = source.ndim() == a.shape.rank && std::equal(shape.begin(), shape.end(), source.shape());
       return itself ? handle(source).inc_ref() : array(type, shape, a.data, source).release();
     }
-    const capsule owner(new std::shared_ptr<void>(a.owner), [](void* p) { delete static_cast<std::shared_ptr<void>*>(p); });
+    const capsule owner(new std::shared_ptr<void>(a.owner),
+                        [](void* p) { delete static_cast<std::shared_ptr<void>*>(p); });
     return array(type, shape, a.data, owner).release();
   }
 };
@@ -137,6 +145,60 @@ struct type_caster<Target> {
     value.contiguous = convolith::bindings::usable(given);
     value.writeable = given.writeable();
     value.object = source.ptr();
+    if (!value.contiguous) {
+      given = convolith::bindings::contiguous_copy(given, value);
+      value.readable = const_cast<void*>(given.data());
+    }
+    return true;
+  }
+};
+
+// Arrays: a tuple or list of ndarrays; back as the object that was given as out=, else as a new tuple or list.
+template <>
+struct type_caster<Arrays> {
+  PYBIND11_TYPE_CASTER(Arrays, const_name("Sequence[numpy.ndarray]"));
+
+  bool load(handle source, bool convert) {
+    if (!PyTuple_Check(source.ptr()) && !PyList_Check(source.ptr())) {
+      value.unfit = convolith::bindings::a_type(source);
+      return true;
+    }
+    for (handle item : reinterpret_borrow<sequence>(source)) {
+      type_caster<Array> array;
+      array.load(item, convert);
+      value.items.push_back(static_cast<Array&>(array));
+    }
+    return true;
+  }
+
+  static handle cast(const Arrays& a, return_value_policy policy, handle parent) {
+    if (a.object) return handle(static_cast<PyObject*>(a.object)).inc_ref();
+    list results;
+    for (const Array& item : a.items)
+      results.append(reinterpret_steal<object>(type_caster<Array>::cast(item, policy, parent)));
+    return a.list ? results.release() : tuple(results).release();
+  }
+};
+
+template <>
+struct type_caster<Targets> {
+  PYBIND11_TYPE_CASTER(Targets, const_name("Sequence[numpy.ndarray | None]"));
+
+  bool load(handle source, bool convert) {
+    value.object = source.ptr();
+    if (!PyTuple_Check(source.ptr()) && !PyList_Check(source.ptr())) {
+      value.unfit = convolith::bindings::a_type(source);
+      return true;
+    }
+    for (handle item : reinterpret_borrow<sequence>(source)) {
+      type_caster<Target> target;
+      if (item.is_none()) {
+        value.items.emplace_back();
+      } else {
+        target.load(item, convert);
+        value.items.emplace_back(static_cast<Target&>(target));
+      }
+    }
     return true;
   }
 };
@@ -161,7 +223,9 @@ struct scalar_caster {
     return !PyErr_Occurred();
   }
   static bool read(handle h, double& v) {
-    if (PyBool_Check(h.ptr()) || PyUnicode_Check(h.ptr()) || !(PyFloat_Check(h.ptr()) || PyIndex_Check(h.ptr()) || hasattr(h, "__float__"))) return false;
+    if (PyBool_Check(h.ptr()) || PyUnicode_Check(h.ptr()) ||
+        !(PyFloat_Check(h.ptr()) || PyIndex_Check(h.ptr()) || hasattr(h, "__float__")))
+      return false;
     v = PyFloat_AsDouble(h.ptr());
     return !PyErr_Occurred();
   }
@@ -230,6 +294,41 @@ struct type_caster<Arg<Padding>> {
     else if (isinstance<str>(source))
       value.value.name = reinterpret_borrow<str>(source);
     else
+      value.unfit = convolith::bindings::describe(source);
+    return true;
+  }
+};
+
+template <>
+struct type_caster<Arg<OutputSize>> {
+  PYBIND11_TYPE_CASTER(Arg<OutputSize>, const_name("int | tuple[int | None, int | None]"));
+  bool load(handle source, bool) {
+    OutputSize& size = value.value;
+    if (convolith::bindings::read_int(source, size.h)) {
+      size.w = size.h;
+      return true;
+    }
+    const bool pair = (PyTuple_Check(source.ptr()) || PyList_Check(source.ptr())) && len(source) == 2;
+    if (!pair || !read(source[int_(0)], size.h, size.same_h) || !read(source[int_(1)], size.w, size.same_w))
+      value.unfit = convolith::bindings::describe(source);
+    return true;
+  }
+
+ private:
+  static bool read(const object& item, std::int64_t& extent, bool& same) {
+    same = item.is_none();
+    return same || convolith::bindings::read_int(item, extent);
+  }
+};
+
+template <>
+struct type_caster<Arg<std::vector<std::int64_t>>> {
+  PYBIND11_TYPE_CASTER(Arg<std::vector<std::int64_t>>, const_name("Sequence[int]"));
+  bool load(handle source, bool) {
+    const bool several = PyTuple_Check(source.ptr()) || PyList_Check(source.ptr());
+    value.value.resize(several ? len(source) : 0);
+    const int most = static_cast<int>(value.value.size());
+    if (convolith::bindings::read_ints(source, value.value.data(), most) < 0)
       value.unfit = convolith::bindings::describe(source);
     return true;
   }

@@ -60,6 +60,13 @@ PYBIND11_MODULE(_C, m) {
   register_conv2d(m);
   register_linear(m);
   register_activation(m);
+  register_pool2d(m);
+  register_batch_norm(m);
+  register_softmax(m);
+  register_loss(m);
+  register_dropout(m);
+  register_shape(m);
+  register_optimizer(m);
 }
 
 }  // namespace convolith::bindings

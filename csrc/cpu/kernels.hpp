@@ -13,6 +13,6 @@ namespace convolith::CONVOLITH_ISA {
 }  // namespace convolith::CONVOLITH_ISA
 
 // Compiles a kernel for both types; one line after its definition.
-#define INSTANTIATE(name)                 \
+#define INSTANTIATE(name)                     \
   template decltype(name<float>) name<float>; \
   template decltype(name<double>) name<double>;

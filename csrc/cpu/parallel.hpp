@@ -31,8 +31,7 @@ CONVOLITH_INLINE void parallel_for(std::int64_t tasks, const F& f) {
 // Calls f(begin, end) on pieces of [0, n): `grain` elements each, so that small arrays stay on one thread.
 template <class F>
 CONVOLITH_INLINE void parallel_ranges(std::int64_t n, std::int64_t grain, const F& f) {
-  parallel_for(ceil_div(n, grain),
-               [&](std::int64_t task, int) { f(task * grain, min_of(n, (task + 1) * grain)); });
+  parallel_for(ceil_div(n, grain), [&](std::int64_t task, int) { f(task * grain, min_of(n, (task + 1) * grain)); });
 }
 
 // Elements of an element-wise loop per task: a few microseconds of work, what waking a thread costs.
@@ -42,7 +41,8 @@ constexpr std::int64_t elementwise_grain = 16384;
 template <class T>
 class Scratch {
  public:
-  explicit Scratch(std::int64_t count) : data_(static_cast<T*>(acquire(count * static_cast<std::int64_t>(sizeof(T))))) {}
+  explicit Scratch(std::int64_t count)
+      : data_(static_cast<T*>(acquire(count * static_cast<std::int64_t>(sizeof(T))))) {}
   ~Scratch() { release(data_); }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;

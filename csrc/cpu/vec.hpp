@@ -32,6 +32,7 @@ template <class T>
 constexpr std::int64_t width = vector_bytes / static_cast<std::int64_t>(sizeof(T));
 
 #define CONVOLITH_INLINE inline __attribute__((always_inline))
+#define CONVOLITH_INLINED __attribute__((always_inline))  // the same for a lambda, after its parameters
 
 template <class T>
 CONVOLITH_INLINE T min_of(T a, T b) {
@@ -41,8 +42,12 @@ template <class T>
 CONVOLITH_INLINE T max_of(T a, T b) {
   return a < b ? b : a;
 }
-CONVOLITH_INLINE std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-CONVOLITH_INLINE std::int64_t round_up(std::int64_t a, std::int64_t b) { return ceil_div(a, b) * b; }
+CONVOLITH_INLINE std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
+  return (a + b - 1) / b;
+}
+CONVOLITH_INLINE std::int64_t round_up(std::int64_t a, std::int64_t b) {
+  return ceil_div(a, b) * b;
+}
 
 template <class T>
 CONVOLITH_INLINE Vec<T> load(const T* p) {
@@ -55,7 +60,25 @@ CONVOLITH_INLINE void store(T* p, Vec<T> v) {
   std::memcpy(p, &v, sizeof v);
 }
 
+// The signed integer of T's size.  A comparison of vectors of T gives a vector of these: -1 where it holds, else 0.
+template <class T>
+struct IntType {
+  using type = std::int32_t;
+};
+template <>
+struct IntType<double> {
+  using type = std::int64_t;
+};
+template <>
+struct IntType<std::int64_t> {
+  using type = std::int64_t;
+};
+template <class T>
+using IntOf = typename IntType<T>::type;
+
 // --- Lanes: 64 bytes, whatever the registers -----------------------------------------------------------------
+
+struct Whole {};  // stands for "all lanes" where a number of lanes is asked for
 
 template <class T>
 struct Lanes {
@@ -70,31 +93,41 @@ struct Lanes {
 
   static CONVOLITH_INLINE Lanes load(const T* p) {
     Lanes a;
-    std::memcpy(&a, p, sizeof a);
+    for (int i = 0; i < registers; ++i) std::memcpy(&a.v[i], p + i * width<T>, sizeof a.v[i]);
     return a;
   }
-  // The first n < count elements, the rest `fill`.
+  CONVOLITH_INLINE void store(T* p) const {
+    for (int i = 0; i < registers; ++i) std::memcpy(p + i * width<T>, &v[i], sizeof v[i]);
+  }
+  static CONVOLITH_INLINE Lanes load(const T* p, Whole, T = T(0)) { return load(p); }
+  CONVOLITH_INLINE void store(T* p, Whole) const { store(p); }
+  // The first n < count elements, the rest `fill`.  Compilers make masked loads and stores of these two loops.
   static CONVOLITH_INLINE Lanes load(const T* p, std::int64_t n, T fill = T(0)) {
     alignas(64) T buffer[count];
-    for (std::int64_t i = 0; i < count; ++i) buffer[i] = i < n ? p[i] : fill;
+    const auto end = static_cast<IntOf<T>>(n);
+    for (IntOf<T> i = 0; i < count; ++i) buffer[i] = i < end ? p[i] : fill;
     return load(buffer);
   }
-  CONVOLITH_INLINE void store(T* p) const { std::memcpy(p, this, sizeof *this); }
   CONVOLITH_INLINE void store(T* p, std::int64_t n) const {
     alignas(64) T buffer[count];
     store(buffer);
-    for (std::int64_t i = 0; i < n; ++i) p[i] = buffer[i];
+    const auto end = static_cast<IntOf<T>>(n);
+    for (IntOf<T> i = 0; i < count; ++i)
+      if (i < end) p[i] = buffer[i];
   }
 
-#define CONVOLITH_LANES_OPERATOR(op)                                    \
-  friend CONVOLITH_INLINE Lanes operator op(Lanes a, Lanes b) {         \
-    for (int i = 0; i < registers; ++i) a.v[i] = a.v[i] op b.v[i];      \
-    return a;                                                           \
+#define CONVOLITH_LANES_OPERATOR(op)                               \
+  friend CONVOLITH_INLINE Lanes operator op(Lanes a, Lanes b) {    \
+    for (int i = 0; i < registers; ++i) a.v[i] = a.v[i] op b.v[i]; \
+    return a;                                                      \
   }
   CONVOLITH_LANES_OPERATOR(+)
   CONVOLITH_LANES_OPERATOR(-)
   CONVOLITH_LANES_OPERATOR(*)
   CONVOLITH_LANES_OPERATOR(/)
+  CONVOLITH_LANES_OPERATOR(&)
+  CONVOLITH_LANES_OPERATOR(|)
+  CONVOLITH_LANES_OPERATOR(^)
 #undef CONVOLITH_LANES_OPERATOR
   CONVOLITH_INLINE Lanes& operator+=(Lanes b) { return *this = *this + b; }
 };
@@ -111,14 +144,96 @@ CONVOLITH_INLINE Lanes<T> where_greater(Lanes<T> a, Lanes<T> b, Lanes<T> yes, La
   for (int i = 0; i < Lanes<T>::registers; ++i) yes.v[i] = a.v[i] > b.v[i] ? yes.v[i] : no.v[i];
   return yes;
 }
-// The sum over lanes by halving: (i, i + count/2), then (i, i + count/4) ...: one fixed tree.
+// What a comparison gives: all bits of a lane set where it holds.
+template <class T>
+using Mask = Lanes<IntOf<T>>;
+
+#define CONVOLITH_LANES_COMPARISON(name, expression)      \
+  template <class T>                                      \
+  CONVOLITH_INLINE Mask<T> name(Lanes<T> x, Lanes<T> y) { \
+    Mask<T> m;                                            \
+    for (int i = 0; i < Lanes<T>::registers; ++i) {       \
+      const Vec<T> a = x.v[i], b = y.v[i];                \
+      m.v[i] = expression;                                \
+    }                                                     \
+    return m;                                             \
+  }
+CONVOLITH_LANES_COMPARISON(equal, a == b)
+CONVOLITH_LANES_COMPARISON(less_equal, a <= b)
+CONVOLITH_LANES_COMPARISON(greater_or_nan, ~(a <= b))  // a > b, or either is NaN
+#undef CONVOLITH_LANES_COMPARISON
+
+// m ? yes : no, lane by lane; U is of the mask's width.
+template <class I, class U>
+CONVOLITH_INLINE Lanes<U> where(Lanes<I> m, Lanes<U> yes, Lanes<U> no) {
+  for (int i = 0; i < Lanes<U>::registers; ++i) yes.v[i] = m.v[i] ? yes.v[i] : no.v[i];
+  return yes;
+}
+// The bits of one type of lanes as another.
+template <class To, class From>
+CONVOLITH_INLINE Lanes<To> bits_as(Lanes<From> a) {
+  Lanes<To> b;
+  for (int i = 0; i < Lanes<To>::registers; ++i) b.v[i] = (Vec<To>)a.v[i];
+  return b;
+}
+template <class T>
+CONVOLITH_INLINE Lanes<T> shift_left(Lanes<T> a, int bits) {
+  for (auto& r : a.v) r = r << bits;
+  return a;
+}
+// |a| with the sign of b.
+template <class T>
+CONVOLITH_INLINE Lanes<T> copy_sign(Lanes<T> a, Lanes<T> b) {
+  const Mask<T> sign = bits_as<IntOf<T>>(Lanes<T>(T(-0.0)));
+  const Mask<T> magnitude = sign ^ Mask<T>(IntOf<T>(-1));
+  return bits_as<T>((bits_as<IntOf<T>>(a) & magnitude) | (bits_as<IntOf<T>>(b) & sign));
+}
+template <class T>
+CONVOLITH_INLINE Lanes<T> square_root(Lanes<T> a) {
+  for (auto& r : a.v)
+    for (std::int64_t i = 0; i < width<T>; ++i)
+      r[i] = sizeof(T) == 4 ? T(__builtin_sqrtf(r[i])) : T(__builtin_sqrt(r[i]));
+  return a;
+}
+// max(a, b); b where either is NaN.
+template <class T>
+CONVOLITH_INLINE Lanes<T> max(Lanes<T> a, Lanes<T> b) {
+  return where_greater(a, b, a, b);
+}
+
+// Over lanes by halving: (i, i + count/2), then (i, i + count/4) ...: one fixed tree.
+template <class T, int bytes, class V, class F>
+CONVOLITH_INLINE T halve(V v, const F& combine) {
+  if constexpr (bytes == 2 * sizeof(T)) {
+    return combine(v[0], v[1]);
+  } else {
+    typedef T Half __attribute__((vector_size(bytes / 2)));
+    Half low, high;
+    std::memcpy(&low, &v, sizeof low);
+    std::memcpy(&high, reinterpret_cast<const char*>(&v) + sizeof low, sizeof high);
+    return halve<T, bytes / 2>(combine(low, high), combine);
+  }
+}
+template <class T, class F>
+CONVOLITH_INLINE T reduce(Lanes<T> a, const F& combine) {
+  for (int half = Lanes<T>::registers / 2; half > 0; half /= 2)
+    for (int i = 0; i < half; ++i) a.v[i] = combine(a.v[i], a.v[i + half]);
+  return halve<T, CONVOLITH_VECTOR_BYTES>(a.v[0], combine);
+}
 template <class T>
 CONVOLITH_INLINE T sum(Lanes<T> a) {
-  alignas(64) T lane[Lanes<T>::count];
-  a.store(lane);
-  for (std::int64_t half = Lanes<T>::count / 2; half > 0; half /= 2)
-    for (std::int64_t i = 0; i < half; ++i) lane[i] += lane[i + half];
-  return lane[0];
+  return reduce(a, [](auto x, auto y) CONVOLITH_INLINED { return x + y; });
+}
+template <class T>
+CONVOLITH_INLINE T max(Lanes<T> a) {
+  return reduce(a, [](auto x, auto y) CONVOLITH_INLINED { return x > y ? x : y; });
+}
+
+// Calls f(i, n) for n lanes at a time from `begin` to `end`, n being Whole but for the last ones.
+template <class T, class F>
+CONVOLITH_INLINE void for_lanes(std::int64_t begin, std::int64_t end, const F& f) {
+  for (; begin + Lanes<T>::count <= end; begin += Lanes<T>::count) f(begin, Whole{});
+  if (begin < end) f(begin, end - begin);
 }
 
 }  // namespace convolith::CONVOLITH_ISA

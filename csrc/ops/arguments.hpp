@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "../array.hpp"
 
@@ -31,5 +33,28 @@ struct Padding {
   std::string name;  // where a name was given instead of numbers
 };
 using PaddingArg = Arg<Padding>;  // int, (vertical, horizontal), (top, bottom, left, right), 'valid' or 'same'
+
+struct OutputSize {
+  std::int64_t h = 0, w = 0;
+  bool same_h = false, same_w = false;
+};
+using OutputSizeArg = Arg<OutputSize>;           // int, or a pair of which each is an int or None: the input's size
+using IntsArg = Arg<std::vector<std::int64_t>>;  // a tuple or list of ints, of any length
+
+// Several arrays, given or returned.  A result that went into a given out= goes back as that object.
+struct Arrays {
+  std::vector<Array> items;
+  std::string unfit;  // what came instead of a tuple or list
+  void* object = nullptr;
+  bool list = false;  // returned as a list, not as a tuple
+};
+
+// out= of several results; an item may be None.
+struct Targets {
+  std::vector<MaybeTarget> items;
+  std::string unfit;
+  void* object = nullptr;
+};
+using MaybeTargets = std::optional<Targets>;
 
 }  // namespace convolith

@@ -10,10 +10,14 @@ std::string text(const Shape& shape) {
 
 const char* name_of(DType dtype) {
   switch (dtype) {
-    case DType::f32: return "float32";
-    case DType::f64: return "float64";
-    case DType::i64: return "int64";
-    case DType::other: break;
+    case DType::f32:
+      return "float32";
+    case DType::f64:
+      return "float64";
+    case DType::i64:
+      return "int64";
+    case DType::other:
+      break;
   }
   return "another dtype";
 }
@@ -30,9 +34,16 @@ double Check::at_least_zero(const Real& arg, const char* name) const {
   return v;
 }
 
+double Check::within(const Real& arg, const char* name, double least, double most) const {
+  const double v = value(arg, name, "a number");
+  require(v >= least && v <= most, name, " must be in [", least, ", ", most, "], got ", v);
+  return v;
+}
+
 Pair Check::pair(const PairArg& arg, const char* name, std::int64_t least) const {
   const Pair v = value(arg, name, "an int or a pair of ints (vertical, horizontal)");
-  require(v.h >= least && v.w >= least, name, " must be at least ", least, ", got ", v.h == v.w ? std::to_string(v.h) : text(Shape{v.h, v.w}));
+  require(v.h >= least && v.w >= least, name, " must be at least ", least, ", got ",
+          v.h == v.w ? std::to_string(v.h) : text(Shape{v.h, v.w}));
   return v;
 }
 
@@ -63,7 +74,8 @@ void Check::same_dtype(const Array& x, const char* x_name, const Array& y, const
 }
 
 void Check::same_shape(const Array& x, const char* x_name, const Array& y, const char* y_name) const {
-  require(x.shape == y.shape, x_name, " is ", text(x.shape), " but ", y_name, " is ", text(y.shape), "; the shapes must be equal");
+  require(x.shape == y.shape, x_name, " is ", text(x.shape), " but ", y_name, " is ", text(y.shape),
+          "; the shapes must be equal");
 }
 
 void Check::has_shape(const Array& x, const char* name, const Shape& expected) const {
@@ -72,7 +84,8 @@ void Check::has_shape(const Array& x, const char* name, const Shape& expected) c
 
 void Check::int64(const Array& x, const char* name) const {
   array(x, name);
-  if (x.dtype != DType::i64) type_error(name, " must be int64, got ", x.dtype == DType::other ? x.unfit : name_of(x.dtype));
+  if (x.dtype != DType::i64)
+    type_error(name, " must be int64, got ", x.dtype == DType::other ? x.unfit : name_of(x.dtype));
 }
 
 void Check::nchw(const Array& x, const char* name) const {
@@ -94,6 +107,11 @@ void Check::in_place(const Target& target, const char* name, const Shape& shape,
   require(target.contiguous, name, " is updated in place and must be C-contiguous");
 }
 
+void Check::apart(const Array& x, const char* x_name, const Array& y, const char* y_name) const {
+  const bool disjoint = x.ptr<char>() + x.bytes() <= y.ptr<char>() || y.ptr<char>() + y.bytes() <= x.ptr<char>();
+  require(disjoint || x.size() == 0 || y.size() == 0, x_name, " shares memory with ", y_name);
+}
+
 Array Check::output(const MaybeTarget& out, const Shape& shape, DType dtype, std::initializer_list<const Array*> inputs,
                     bool elementwise, const char* name) const {
   Array y;
@@ -106,7 +124,8 @@ Array Check::output(const MaybeTarget& out, const Shape& shape, DType dtype, std
   }
   y = *out;
   array(y, name);
-  if (y.dtype != dtype) type_error(name, " must be ", name_of(dtype), ", got ", y.dtype == DType::other ? y.unfit : name_of(y.dtype));
+  if (y.dtype != dtype)
+    type_error(name, " must be ", name_of(dtype), ", got ", y.dtype == DType::other ? y.unfit : name_of(y.dtype));
   has_shape(y, name, shape);
   require(out->writeable, name, " is read-only");
   require(out->contiguous, name, " must be C-contiguous");
@@ -119,6 +138,27 @@ Array Check::output(const MaybeTarget& out, const Shape& shape, DType dtype, std
     require(apart || exactly_over || y.size() == 0 || x->size() == 0, name, " shares memory with an input");
   }
   return y;
+}
+
+Arrays Check::outputs(const MaybeTargets& out, const std::vector<Wanted>& wanted,
+                      std::initializer_list<const Array*> inputs, bool elementwise) const {
+  Arrays results;
+  if (out) {
+    if (!out->unfit.empty()) type_error("out must be a tuple of ", wanted.size(), " arrays, got ", out->unfit);
+    require(out->items.size() == wanted.size(), "out must be a tuple of ", wanted.size(), " arrays, got ",
+            out->items.size());
+    results.object = out->object;
+  }
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const std::string name = "out[" + std::to_string(i) + "]";
+    const MaybeTarget target = out ? out->items[i] : MaybeTarget{};
+    results.items.push_back(
+        output(target, wanted[i].shape, wanted[i].dtype, inputs, elementwise && i == 0, name.c_str()));
+    if (!target) results.object = nullptr;  // some of it is new
+    for (std::size_t j = 0; target && j < i; ++j)
+      apart(results.items[i], name.c_str(), results.items[j], "another result");
+  }
+  return results;
 }
 
 }  // namespace convolith

@@ -6,6 +6,7 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "../kernels.hpp"
 #include "../memory.hpp"
@@ -60,6 +61,7 @@ class Check {
   const Shape& shape(const ShapeArg& arg, const char* name) const { return value(arg, name, "a tuple of ints"); }
   double finite(const Real& arg, const char* name) const;
   double at_least_zero(const Real& arg, const char* name) const;
+  double within(const Real& arg, const char* name, double least, double most) const;
   // Both numbers of an int-or-pair, each >= least.
   Pair pair(const PairArg& arg, const char* name, std::int64_t least) const;
   std::int64_t axis(const Int& arg, const char* name, int rank) const;
@@ -78,10 +80,20 @@ class Check {
   // What is updated in place: contiguous, writeable, of x's shape and dtype.
   void in_place(const Target& target, const char* name, const Shape& shape, DType dtype) const;
 
+  // Does not share memory with y.
+  void apart(const Array& x, const char* x_name, const Array& y, const char* y_name) const;
+
   // The result: `out` where it is given and fits, else fresh memory.  `out` may not share memory with `inputs`,
   // except that an element-wise operator may write exactly over its own input.
   Array output(const MaybeTarget& out, const Shape& shape, DType dtype, std::initializer_list<const Array*> inputs,
                bool elementwise = false, const char* name = "out") const;
+  // Several results, none of which may share memory with another; `elementwise` is about the first one.
+  struct Wanted {
+    Shape shape;
+    DType dtype;
+  };
+  Arrays outputs(const MaybeTargets& out, const std::vector<Wanted>& wanted, std::initializer_list<const Array*> inputs,
+                 bool elementwise = false) const;
 
  private:
   template <class... Parts>

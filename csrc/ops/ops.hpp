@@ -11,8 +11,9 @@
 namespace convolith::ops {
 
 // conv2d.cpp: x (N, C, H, W), w (K, C/G, R, S), bias (K), y (N, K, P, Q)
-Array conv2d_forward(const Array& x, const Array& w, const MaybeArray& bias, const PairArg& stride, const PaddingArg& padding,
-                     const PairArg& dilation, const Int& groups, const Text& padding_mode, const MaybeTarget& out);
+Array conv2d_forward(const Array& x, const Array& w, const MaybeArray& bias, const PairArg& stride,
+                     const PaddingArg& padding, const PairArg& dilation, const Int& groups, const Text& padding_mode,
+                     const MaybeTarget& out);
 Array conv2d_backward_input(const Array& dy, const Array& w, const ShapeArg& input_shape, const PairArg& stride,
                             const PaddingArg& padding, const PairArg& dilation, const Int& groups,
                             const Text& padding_mode, const MaybeTarget& out);
@@ -30,5 +31,76 @@ Array linear_backward_bias(const Array& dy, const MaybeTarget& out);
 // activation.cpp: element-wise, any shape
 Array relu_forward(const Array& x, const MaybeTarget& out);
 Array relu_backward(const Array& dy, const Array& y, const MaybeTarget& out);
+Array leaky_relu_forward(const Array& x, const Real& negative_slope, const MaybeTarget& out);
+Array leaky_relu_backward(const Array& dy, const Array& x, const Real& negative_slope, const MaybeTarget& out);
+Array sigmoid_forward(const Array& x, const MaybeTarget& out);
+Array sigmoid_backward(const Array& dy, const Array& y, const MaybeTarget& out);
+Array tanh_forward(const Array& x, const MaybeTarget& out);
+Array tanh_backward(const Array& dy, const Array& y, const MaybeTarget& out);
+
+// pool2d.cpp: x (N, C, H, W), y and indices (N, C, P, Q)
+Arrays max_pool2d_forward(const Array& x, const PairArg& kernel_size, const std::optional<PairArg>& stride,
+                          const PaddingArg& padding, const PairArg& dilation, const Flag& ceil_mode,
+                          const MaybeTargets& out);
+Array max_pool2d_backward(const Array& dy, const Array& indices, const ShapeArg& input_shape, const MaybeTarget& out);
+Arrays min_pool2d_forward(const Array& x, const PairArg& kernel_size, const std::optional<PairArg>& stride,
+                          const PaddingArg& padding, const PairArg& dilation, const Flag& ceil_mode,
+                          const MaybeTargets& out);
+Array min_pool2d_backward(const Array& dy, const Array& indices, const ShapeArg& input_shape, const MaybeTarget& out);
+Array avg_pool2d_forward(const Array& x, const PairArg& kernel_size, const std::optional<PairArg>& stride,
+                         const PaddingArg& padding, const Flag& ceil_mode, const Flag& count_include_pad,
+                         const std::optional<Int>& divisor_override, const MaybeTarget& out);
+Array avg_pool2d_backward(const Array& dy, const ShapeArg& input_shape, const PairArg& kernel_size,
+                          const std::optional<PairArg>& stride, const PaddingArg& padding, const Flag& ceil_mode,
+                          const Flag& count_include_pad, const std::optional<Int>& divisor_override,
+                          const MaybeTarget& out);
+Array adaptive_avg_pool2d_forward(const Array& x, const OutputSizeArg& output_size, const MaybeTarget& out);
+Array adaptive_avg_pool2d_backward(const Array& dy, const ShapeArg& input_shape, const MaybeTarget& out);
+Arrays adaptive_max_pool2d_forward(const Array& x, const OutputSizeArg& output_size, const MaybeTargets& out);
+Array adaptive_max_pool2d_backward(const Array& dy, const Array& indices, const ShapeArg& input_shape,
+                                   const MaybeTarget& out);
+Array global_avg_pool2d_forward(const Array& x, const MaybeTarget& out);
+Array global_avg_pool2d_backward(const Array& dy, const ShapeArg& input_shape, const MaybeTarget& out);
+Arrays global_max_pool2d_forward(const Array& x, const MaybeTargets& out);
+Array global_max_pool2d_backward(const Array& dy, const Array& indices, const ShapeArg& input_shape,
+                                 const MaybeTarget& out);
+
+// batch_norm.cpp: x (N, C, *), every vector (C); forward gives (y, mean, invstd), backward (dx, dweight, dbias)
+Arrays batch_norm_forward(const Array& x, const MaybeArray& weight, const MaybeArray& bias,
+                          const MaybeTarget& running_mean, const MaybeTarget& running_var, const Flag& training,
+                          const Real& momentum, const Real& eps, const MaybeTargets& out);
+Arrays batch_norm_backward(const Array& dy, const Array& x, const MaybeArray& weight, const Array& mean,
+                           const Array& invstd, const Flag& training, const MaybeTargets& out);
+
+// softmax.cpp: any shape, along axis dim
+Array softmax_forward(const Array& x, const Int& dim, const MaybeTarget& out);
+Array softmax_backward(const Array& dy, const Array& y, const Int& dim, const MaybeTarget& out);
+Array log_softmax_forward(const Array& x, const Int& dim, const MaybeTarget& out);
+Array log_softmax_backward(const Array& dy, const Array& y, const Int& dim, const MaybeTarget& out);
+
+// loss.cpp: x and probs (N, C, *), target (N, *) labels or (N, C, *) probabilities; forward gives (loss, probs)
+Arrays softmax_cross_entropy_forward(const Array& x, const Array& target, const Text& reduction,
+                                     const Int& ignore_index, const Real& label_smoothing, const MaybeTargets& out);
+Array softmax_cross_entropy_backward(const Array& dloss, const Array& probs, const Array& target, const Text& reduction,
+                                     const Int& ignore_index, const Real& label_smoothing, const MaybeTarget& out);
+
+// dropout.cpp: any shape
+Array dropout_forward(const Array& x, const Real& p, const Unsigned& seed, const Unsigned& offset,
+                      const MaybeTarget& out);
+Array dropout_backward(const Array& dy, const Real& p, const Unsigned& seed, const Unsigned& offset,
+                       const MaybeTarget& out);
+
+// shape.cpp: any shape
+Array flatten_forward(const Array& x, const Int& start_dim, const Int& end_dim, const MaybeTarget& out);
+Array flatten_backward(const Array& dy, const ShapeArg& input_shape, const MaybeTarget& out);
+Array add_forward(const Array& a, const Array& b, const MaybeTarget& out);
+Array concat_forward(const Arrays& xs, const Int& dim, const MaybeTarget& out);
+Arrays concat_backward(const Array& dy, const IntsArg& sizes, const Int& dim, const MaybeTargets& out);
+
+// optimizer.cpp: in place on everything but grad, all of param's shape
+void sgd_step(const Target& param, const Array& grad, const MaybeTarget& velocity, const Real& lr, const Real& momentum,
+              const Real& dampening, const Real& weight_decay, const Flag& nesterov, const Flag& first);
+void adam_step(const Target& param, const Array& grad, const Target& exp_avg, const Target& exp_avg_sq, const Int& step,
+               const Real& lr, const Real& beta1, const Real& beta2, const Real& eps, const Real& weight_decay);
 
 }  // namespace convolith::ops

@@ -1,0 +1,65 @@
+"""convolith: CNN primitives as hand-written kernels, under a thin Python layer.
+
+Arrays in, arrays out: `convolith.primitives`; what each means: `convolith.reference`. Networks:
+`convolith.nn`, `optim`, `data`, `models`, `metrics`, `train`, `viz`, with PyTorch's names and
+defaults. Those are imported at first use, so that ``import convolith`` stays quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from convolith._C import get_num_threads, set_num_threads
+from convolith._random import manual_seed
+from convolith.config import show_config
+from convolith.tensor import Tensor, from_dlpack, is_grad_enabled, no_grad, tensor
+
+if TYPE_CHECKING:
+    from convolith import data, metrics, models, nn, optim, primitives, reference, train, viz
+
+__version__ = "0.1.0"
+
+_SUBMODULES = (
+    "data",
+    "metrics",
+    "models",
+    "nn",
+    "optim",
+    "primitives",
+    "reference",
+    "train",
+    "viz",
+)
+
+__all__ = [
+    "Tensor",
+    "__version__",
+    "data",
+    "from_dlpack",
+    "get_num_threads",
+    "is_grad_enabled",
+    "manual_seed",
+    "metrics",
+    "models",
+    "nn",
+    "no_grad",
+    "optim",
+    "primitives",
+    "reference",
+    "set_num_threads",
+    "show_config",
+    "tensor",
+    "train",
+    "viz",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return importlib.import_module(f"convolith.{name}")
+    raise AttributeError(f"module 'convolith' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,281 @@
+"""Layers with nothing to learn: pooling, activations, dropout, flatten, loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from convolith.nn import functional as F
+from convolith.nn.module import Module
+from convolith.tensor import Tensor
+
+
+class _Pool2d(Module):
+    """What maximum and minimum share."""
+
+    def __init__(
+        self,
+        kernel_size: F.IntPair,
+        stride: F.IntPair | None = None,
+        padding: F.Padding = 0,
+        dilation: F.IntPair = 1,
+        return_indices: bool = False,
+        ceil_mode: bool = False,
+    ) -> None:
+        self.kernel_size = kernel_size
+        self.stride = kernel_size if stride is None else stride
+        self.padding = padding
+        self.dilation = dilation
+        self.return_indices = return_indices
+        self.ceil_mode = ceil_mode
+
+    def extra_repr(self) -> str:
+        """The window."""
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class MaxPool2d(_Pool2d):
+    """Maximum over windows of (N, C, H, W); arguments as in `functional.max_pool2d`."""
+
+    def forward(self, input: Tensor) -> Any:
+        """(N, C, H, W) to (N, C, P, Q), and the indices if asked for."""
+        return F.max_pool2d(
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.ceil_mode,
+            self.return_indices,
+        )
+
+
+class MinPool2d(_Pool2d):
+    """Minimum over windows of (N, C, H, W); arguments as in `functional.min_pool2d`."""
+
+    def forward(self, input: Tensor) -> Any:
+        """(N, C, H, W) to (N, C, P, Q), and the indices if asked for."""
+        return F.min_pool2d(
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.ceil_mode,
+            self.return_indices,
+        )
+
+
+class AvgPool2d(Module):
+    """Mean over windows of (N, C, H, W); arguments as in `functional.avg_pool2d`."""
+
+    def __init__(
+        self,
+        kernel_size: F.IntPair,
+        stride: F.IntPair | None = None,
+        padding: F.Padding = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> None:
+        self.kernel_size = kernel_size
+        self.stride = kernel_size if stride is None else stride
+        self.padding = padding
+        self.ceil_mode = ceil_mode
+        self.count_include_pad = count_include_pad
+        self.divisor_override = divisor_override
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C, P, Q)."""
+        return F.avg_pool2d(
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
+            self.count_include_pad,
+            self.divisor_override,
+        )
+
+    def extra_repr(self) -> str:
+        """The window."""
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class AdaptiveAvgPool2d(Module):
+    """Mean over windows chosen so that the output is `output_size` (None: as the input)."""
+
+    def __init__(self, output_size: F.OutputSize) -> None:
+        self.output_size = output_size
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C, P, Q)."""
+        return F.adaptive_avg_pool2d(input, self.output_size)
+
+    def extra_repr(self) -> str:
+        """The output size."""
+        return f"output_size={self.output_size}"
+
+
+class AdaptiveMaxPool2d(Module):
+    """Maximum over windows chosen so that the output is `output_size` (None: as the input)."""
+
+    def __init__(self, output_size: F.OutputSize, return_indices: bool = False) -> None:
+        self.output_size = output_size
+        self.return_indices = return_indices
+
+    def forward(self, input: Tensor) -> Any:
+        """(N, C, H, W) to (N, C, P, Q), and the indices if asked for."""
+        return F.adaptive_max_pool2d(input, self.output_size, self.return_indices)
+
+    def extra_repr(self) -> str:
+        """The output size."""
+        return f"output_size={self.output_size}"
+
+
+class GlobalAvgPool2d(Module):
+    """Mean over every plane."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C, 1, 1)."""
+        return F.global_avg_pool2d(input)
+
+
+class GlobalMaxPool2d(Module):
+    """Maximum over every plane."""
+
+    def forward(self, input: Tensor) -> Any:
+        """(N, C, H, W) to (N, C, 1, 1)."""
+        return F.global_max_pool2d(input)
+
+
+class ReLU(Module):
+    """``max(x, 0)``."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Any shape to the same shape."""
+        return F.relu(input)
+
+
+class LeakyReLU(Module):
+    """x where positive, ``negative_slope * x`` elsewhere."""
+
+    def __init__(self, negative_slope: float = 0.01) -> None:
+        self.negative_slope = negative_slope
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Any shape to the same shape."""
+        return F.leaky_relu(input, self.negative_slope)
+
+    def extra_repr(self) -> str:
+        """The slope."""
+        return f"negative_slope={self.negative_slope}"
+
+
+class Sigmoid(Module):
+    """``1 / (1 + exp(-x))``."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Any shape to the same shape."""
+        return F.sigmoid(input)
+
+
+class Tanh(Module):
+    """Hyperbolic tangent."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Any shape to the same shape."""
+        return F.tanh(input)
+
+
+class Softmax(Module):
+    """``exp(x)`` scaled to sum to 1 along `dim`."""
+
+    def __init__(self, dim: int = -1) -> None:
+        self.dim = dim
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Any shape to the same shape."""
+        return F.softmax(input, self.dim)
+
+    def extra_repr(self) -> str:
+        """The dimension."""
+        return f"dim={self.dim}"
+
+
+class LogSoftmax(Module):
+    """Logarithm of `Softmax`."""
+
+    def __init__(self, dim: int = -1) -> None:
+        self.dim = dim
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Any shape to the same shape."""
+        return F.log_softmax(input, self.dim)
+
+    def extra_repr(self) -> str:
+        """The dimension."""
+        return f"dim={self.dim}"
+
+
+class Dropout(Module):
+    """In training zero each element with probability `p` and scale the rest by 1/(1-p)."""
+
+    def __init__(self, p: float = 0.5) -> None:
+        self.p = p
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Any shape to the same shape."""
+        return F.dropout(input, self.p, self.training)
+
+    def extra_repr(self) -> str:
+        """The probability."""
+        return f"p={self.p}"
+
+
+class Flatten(Module):
+    """Make the dimensions from `start_dim` to `end_dim` one."""
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        self.start_dim = start_dim
+        self.end_dim = end_dim
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C*H*W), with the defaults."""
+        return F.flatten(input, self.start_dim, self.end_dim)
+
+    def extra_repr(self) -> str:
+        """The dimensions."""
+        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+
+
+class Identity(Module):
+    """Nothing."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The input."""
+        return input
+
+
+class CrossEntropyLoss(Module):
+    """Softmax cross entropy; arguments as in `functional.cross_entropy`."""
+
+    def __init__(
+        self,
+        *,
+        ignore_index: int = -100,
+        reduction: F.Reduction = "mean",
+        label_smoothing: float = 0.0,
+    ) -> None:
+        self.ignore_index = ignore_index
+        self.reduction: F.Reduction = reduction
+        self.label_smoothing = label_smoothing
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """Logits (N, C, *) and targets to the loss."""
+        return F.cross_entropy(
+            input,
+            target,
+            ignore_index=self.ignore_index,
+            reduction=self.reduction,
+            label_smoothing=self.label_smoothing,
+        )

@@ -1,0 +1,33 @@
+"""The compiled primitives: NumPy arrays in, NumPy arrays out.
+
+Every public function of `convolith.reference` is here under the same name, with the same arguments
+and documentation, served by the compiled kernels of `convolith._C`. Unlike the reference it returns
+the dtype it was given (float32 or float64), and it checks its arguments.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from convolith import _C, reference
+
+if TYPE_CHECKING:
+    from convolith.reference import *  # noqa: F403
+
+
+def _dressed(name: str) -> Callable[..., Any]:
+    """The compiled function `name`, wearing the reference's signature and documentation."""
+    compiled = getattr(_C, name)
+
+    def primitive(*args: Any, **kwargs: Any) -> Any:
+        return compiled(*args, **kwargs)
+
+    functools.update_wrapper(primitive, getattr(reference, name))
+    primitive.__module__ = __name__
+    return primitive
+
+
+__all__ = list(reference.__all__)
+globals().update({name: _dressed(name) for name in __all__})

@@ -1,0 +1,569 @@
+"""Tensor and its tape.
+
+A differentiable function is a `Function`: two static methods, forward and backward, side by side.
+Calling `Function.apply` runs forward and, if a gradient is wanted, hangs a `Node` behind the result
+that knows what backward needs and which nodes or leaves the gradient goes on to.
+`Tensor.backward` visits the nodes from the newest to the oldest, which is a topological order
+because a node is always younger than what it was made from.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, SupportsIndex
+
+import numpy as np
+import numpy.typing as npt
+
+from convolith import primitives
+
+Array = npt.NDArray[Any]
+
+
+class _Mode(threading.local):
+    grad = True
+
+
+_mode = _Mode()
+_age = itertools.count()
+
+
+def is_grad_enabled() -> bool:
+    """Whether this thread records what `Tensor.backward` needs."""
+    return _mode.grad
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Record nothing for backward: ``with no_grad(): ...``, or ``@no_grad()`` on a function.
+
+    Holds for the calling thread only.
+    """
+    before = _mode.grad
+    _mode.grad = False
+    try:
+        yield
+    finally:
+        _mode.grad = before
+
+
+class Node:
+    """One application of a function on the tape; what forward and backward know as ``ctx``.
+
+    Attributes
+    ----------
+    needs : tuple of bool
+        For each positional argument of forward: is its gradient wanted?
+    saved : tuple
+        What forward gave to `save`.
+    age : int
+        Counts up from node to node.
+    edges : tuple of (Node, Tensor or None), or None
+        Where the gradient of each argument goes: an older node, a leaf, nowhere. None once
+        backward went through.
+    """
+
+    __slots__ = ("age", "edges", "function", "needs", "saved")
+    saved: tuple[Any, ...]
+    edges: tuple[Node | Tensor | None, ...] | None
+    age: int
+
+    def __init__(self, function: type[Function], needs: tuple[bool, ...]) -> None:
+        self.function = function
+        self.needs = needs
+        self.saved = ()
+
+    def save(self, *values: Any) -> None:
+        """Keep `values` for backward, which finds them in `saved`."""
+        self.saved = values
+
+    def release(self) -> None:
+        """Let go of everything that backward needed."""
+        self.saved = ()
+        self.edges = None
+
+
+class Function:
+    """A differentiable function over arrays.
+
+    ``forward(ctx, *arrays, **options)`` returns one array, or a tuple whose first entry is the
+    differentiable one. ``backward(ctx, dy)`` returns the gradient of every array, or None where
+    ``ctx.needs`` is False: a new array, or `dy` itself, or a view; never one array twice.
+    """
+
+    # Any: every function has its own arguments.
+    forward: Any
+    backward: Any
+
+    @classmethod
+    def apply(cls, *args: Any, **options: Any) -> Tensor:
+        """The differentiable output of `outputs`."""
+        return cls.outputs(*args, **options)[0]
+
+    @classmethod
+    def outputs(cls, *args: Any, **options: Any) -> tuple[Tensor, ...]:
+        """Run forward on the arrays behind the tensors in `args`; wrap all that it returns."""
+        needs = tuple([isinstance(a, Tensor) and a.requires_grad for a in args])
+        node = Node(cls, needs)
+        arrays = [a._array if isinstance(a, Tensor) else a for a in args]
+        result = cls.forward(node, *arrays, **options)
+        first, *others = result if type(result) is tuple else (result,)
+        y = Tensor(first)
+        if True in needs and _mode.grad:
+            node.edges = tuple(
+                [(a._node or a) if need else None for a, need in zip(args, needs, strict=True)]
+            )
+            node.age = next(_age)
+            y.requires_grad = True
+            y._node = node
+        return (y, *map(Tensor, others))
+
+
+class Tensor:
+    """One array, and the memory of how it was made.
+
+    Parameters
+    ----------
+    data : array_like
+        Shared, not copied, if it is a NumPy array. `tensor` is the constructor that copies.
+    requires_grad : bool
+        Collect a gradient in `grad` when `backward` is called on something made from this.
+
+    Attributes
+    ----------
+    grad : Tensor or None
+        The gradient collected so far; of leaves only (tensors not made by a function).
+
+    Raises
+    ------
+    TypeError
+        If a gradient is wanted and the data is not of a floating dtype.
+    """
+
+    __slots__ = ("__weakref__", "_array", "_node", "grad", "requires_grad")
+    __array_ufunc__ = None  # array + tensor is ours to answer, and np.exp(tensor) an error
+
+    def __init__(self, data: npt.ArrayLike, requires_grad: bool = False) -> None:
+        self._array: Array = data if type(data) is np.ndarray else np.asarray(data)
+        self._node: Node | None = None
+        self.grad: Tensor | None = None
+        self.requires_grad = requires_grad
+        if requires_grad and self._array.dtype.kind != "f":
+            raise TypeError(f"tensor: only floats have gradients, and the data is {self.dtype}")
+
+    # What it is
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of every dimension."""
+        return self._array.shape
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return self._array.ndim
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The NumPy dtype."""
+        return self._array.dtype
+
+    @property
+    def device(self) -> str:
+        """Where the array lives: always 'cpu'."""
+        return "cpu"
+
+    def numpy(self) -> Array:
+        """The array itself, not a copy: writing to it writes to the tensor."""
+        return self._array
+
+    def item(self) -> Any:
+        """The only element, as a Python number; ValueError if there is not exactly one."""
+        return self._array.item()
+
+    def detach(self) -> Tensor:
+        """The same array without its history."""
+        return Tensor(self._array)
+
+    def __len__(self) -> int:
+        return len(self._array)
+
+    def __bool__(self) -> bool:
+        return bool(self._array)
+
+    def __repr__(self) -> str:
+        text = np.array2string(self._array, separator=", ", prefix="tensor(")
+        dtype = "" if self.dtype == np.float32 else f", dtype={self.dtype}"
+        grad = ", requires_grad=True" if self.requires_grad else ""
+        return f"tensor({text}{dtype}{grad})"
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
+        if copy or (dtype is not None and np.dtype(dtype) != self.dtype):
+            if copy is False:
+                raise ValueError(f"tensor: {self.dtype} cannot become {dtype} without a copy")
+            return self._array.astype(dtype or self.dtype)
+        return self._array
+
+    def __dlpack__(self, **kwargs: Any) -> Any:
+        return self._array.__dlpack__(**kwargs)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        kind, index = self._array.__dlpack_device__()
+        return int(kind), int(index)
+
+    # The tape
+
+    def backward(self, gradient: Tensor | None = None) -> None:
+        """Add the gradient of this tensor to `grad` of every leaf it was made from.
+
+        Parameters
+        ----------
+        gradient : Tensor, optional
+            The gradient of this tensor, of its shape and dtype; 1 if this is a scalar.
+
+        Raises
+        ------
+        RuntimeError
+            If nothing here requires a gradient, or backward went through this graph before.
+        ValueError, TypeError
+            If `gradient` is missing or has the wrong shape or dtype.
+        """
+        if not self.requires_grad:
+            raise RuntimeError("backward: nothing that this tensor was made from requires_grad")
+        dy = self._seed(gradient)
+        if self._node is None:
+            self._accumulate(dy.copy())
+            return
+        pending: dict[Node, Array] = {self._node: dy}
+        for node in _newest_first(self._node):
+            dy = np.asarray(pending.pop(node))
+            for edge, dx in zip(node.edges or (), node.function.backward(node, dy), strict=False):
+                if isinstance(edge, Node):
+                    pending[edge] = pending[edge] + dx if edge in pending else dx
+                elif edge is not None:
+                    shared = dx is dy or isinstance(dx.base, np.ndarray)
+                    edge._accumulate(dx.copy() if shared else dx)
+            node.release()
+
+    def _seed(self, gradient: Tensor | None) -> Array:
+        """The array that backward starts from."""
+        if gradient is None:
+            if self._array.size != 1:
+                raise ValueError(
+                    f"backward: a tensor of shape {self.shape} is no scalar; "
+                    "pass the gradient to start from, or call sum() or mean() first"
+                )
+            return np.ones_like(self._array)
+        if gradient.shape != self.shape:
+            raise ValueError(
+                f"backward: the gradient is {gradient.shape} and the tensor {self.shape}"
+            )
+        if gradient.dtype != self.dtype:
+            raise TypeError(
+                f"backward: the gradient is {gradient.dtype} and the tensor {self.dtype}"
+            )
+        return gradient._array
+
+    def _accumulate(self, gradient: Array) -> None:
+        """Add `gradient`, an array that nobody else holds, to `grad`."""
+        self.grad = Tensor(gradient if self.grad is None else self.grad._array + gradient)
+
+    # Arithmetic. With equal shapes `+` is the primitive `add`; what broadcasts is NumPy's.
+
+    def __add__(self, other: Any) -> Tensor:
+        return _binary(Add, self, other)
+
+    def __sub__(self, other: Any) -> Tensor:
+        return _binary(Subtract, self, other)
+
+    def __mul__(self, other: Any) -> Tensor:
+        return _binary(Multiply, self, other)
+
+    def __truediv__(self, other: Any) -> Tensor:
+        return _binary(Divide, self, other)
+
+    def __radd__(self, other: Any) -> Tensor:
+        return _binary(Add, other, self)
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return _binary(Subtract, other, self)
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return _binary(Multiply, other, self)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return _binary(Divide, other, self)
+
+    def __neg__(self) -> Tensor:
+        return _binary(Multiply, self, -1)
+
+    def __pow__(self, exponent: float) -> Tensor:
+        return Power.apply(self, exponent=exponent)
+
+    def __matmul__(self, other: Tensor) -> Tensor:
+        return MatMul.apply(self, other)
+
+    def sum(self, dim: int | tuple[int, ...] | None = None, keepdim: bool = False) -> Tensor:
+        """Sum over `dim`, or over everything."""
+        return Sum.apply(self, dim=dim, keepdim=keepdim)
+
+    def mean(self, dim: int | tuple[int, ...] | None = None, keepdim: bool = False) -> Tensor:
+        """Mean over `dim`, or over everything."""
+        total = self.sum(dim, keepdim)
+        return total * (total._array.size / self._array.size if self._array.size else np.nan)
+
+    def reshape(self, *shape: SupportsIndex | Sequence[SupportsIndex]) -> Tensor:
+        """The same elements in another shape, ``reshape(2, 3)`` or ``reshape((2, 3))``."""
+        return Reshape.apply(self, shape=shape)
+
+    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+        """Make the dimensions from `start_dim` to `end_dim` one."""
+        return Flatten.apply(self, start_dim=start_dim, end_dim=end_dim)
+
+    def transpose(self, dim0: int, dim1: int) -> Tensor:
+        """Exchange two dimensions."""
+        return Transpose.apply(self, dims=(dim0, dim1))
+
+
+def tensor(data: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """A tensor that owns a copy of `data`.
+
+    Parameters
+    ----------
+    data : array_like
+        NumPy arrays and tensors keep their dtype; Python floats become float32, integers int64.
+    dtype : dtype, optional
+        The dtype to convert to.
+    requires_grad : bool
+        Collect a gradient for it.
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    TypeError
+        If a gradient is wanted and the dtype is not floating.
+    """
+    array = np.array(data, dtype)
+    if dtype is None and array.dtype == np.float64 and not hasattr(data, "dtype"):
+        array = array.astype(np.float32)
+    return Tensor(array, requires_grad)
+
+
+def from_dlpack(source: Any) -> Tensor:
+    """A tensor over the memory of anything that speaks DLPack, on the CPU; nothing is copied.
+
+    Parameters
+    ----------
+    source : object with ``__dlpack__`` and ``__dlpack_device__``
+
+    Returns
+    -------
+    Tensor
+    """
+    return Tensor(np.from_dlpack(source))
+
+
+def _newest_first(root: Node) -> list[Node]:
+    """All nodes behind `root`, each before everything it was made from."""
+    seen = {root}
+    stack = [root]
+    while stack:
+        edges = stack.pop().edges
+        if edges is None:
+            raise RuntimeError(
+                "backward: this graph was gone through before and has let go of what it saved; "
+                "run forward again, or add the losses and call backward once"
+            )
+        fresh = [edge for edge in edges if isinstance(edge, Node) and edge not in seen]
+        seen.update(fresh)
+        stack.extend(fresh)
+    return sorted(seen, key=lambda node: node.age, reverse=True)
+
+
+def _binary(function: type[Function], a: Any, b: Any) -> Tensor:
+    """``function(a, b)``; a Python number takes the dtype of the tensor beside it."""
+    like = a if isinstance(a, Tensor) else b
+    if not isinstance(a, Tensor):
+        a = _constant(function, a, like)
+    elif not isinstance(b, Tensor):
+        b = _constant(function, b, like)
+    if a.dtype != b.dtype:
+        raise TypeError(f"{function.__name__.lower()}: the operands are {a.dtype} and {b.dtype}")
+    try:
+        return function.apply(a, b)
+    except ValueError as error:
+        raise ValueError(
+            f"{function.__name__.lower()}: shapes {a.shape} and {b.shape} do not broadcast"
+        ) from error
+
+
+def _constant(function: type[Function], value: Any, like: Tensor) -> Array:
+    if isinstance(value, np.ndarray):
+        return value
+    if isinstance(value, float | int) and (like.dtype.kind == "f" or isinstance(value, int)):
+        return np.asarray(value, like.dtype)
+    raise TypeError(
+        f"{function.__name__.lower()}: cannot combine a {like.dtype} tensor "
+        f"with {type(value).__name__} {value!r}"
+    )
+
+
+def _unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array:
+    """Sum `gradient` over the dimensions along which an operand of `shape` was repeated."""
+    if gradient.shape == shape:
+        return gradient
+    lead = gradient.ndim - len(shape)
+    repeated = tuple(lead + i for i, n in enumerate(shape) if n == 1)
+    axes = (*range(lead), *repeated)
+    total: Array = gradient.sum(axes, keepdims=True)
+    return total.reshape(shape)
+
+
+class Add(Function):
+    @staticmethod
+    def forward(ctx: Node, a: Array, b: Array) -> Array:
+        ctx.save(a.shape, b.shape)
+        y: Array = primitives.add_forward(a, b) if a.shape == b.shape else a + b
+        return y
+
+    @staticmethod
+    def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
+        return tuple(
+            _unbroadcast(dy, shape) if need else None
+            for shape, need in zip(ctx.saved, ctx.needs, strict=True)
+        )
+
+
+class Subtract(Function):
+    @staticmethod
+    def forward(ctx: Node, a: Array, b: Array) -> Array:
+        ctx.save(a.shape, b.shape)
+        return a - b
+
+    @staticmethod
+    def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
+        a_shape, b_shape = ctx.saved
+        return (
+            _unbroadcast(dy, a_shape) if ctx.needs[0] else None,
+            _unbroadcast(-dy, b_shape) if ctx.needs[1] else None,
+        )
+
+
+class Multiply(Function):
+    @staticmethod
+    def forward(ctx: Node, a: Array, b: Array) -> Array:
+        ctx.save(a, b)
+        return a * b
+
+    @staticmethod
+    def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
+        a, b = ctx.saved
+        return (
+            _unbroadcast(dy * b, a.shape) if ctx.needs[0] else None,
+            _unbroadcast(dy * a, b.shape) if ctx.needs[1] else None,
+        )
+
+
+class Divide(Function):
+    @staticmethod
+    def forward(ctx: Node, a: Array, b: Array) -> Array:
+        y: Array = a / b
+        ctx.save(a.shape, b, y)
+        return y
+
+    @staticmethod
+    def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
+        a_shape, b, y = ctx.saved
+        da = dy / b
+        return (
+            _unbroadcast(da, a_shape) if ctx.needs[0] else None,
+            _unbroadcast(-da * y, b.shape) if ctx.needs[1] else None,
+        )
+
+
+class Power(Function):
+    @staticmethod
+    def forward(ctx: Node, x: Array, *, exponent: float) -> Array:
+        ctx.save(x, exponent)
+        y: Array = x**exponent
+        return y
+
+    @staticmethod
+    def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
+        x, exponent = ctx.saved
+        return (dy * (exponent * x ** (exponent - 1)),)
+
+
+class MatMul(Function):
+    """``a @ b`` with a (..., I) and b (I, O): the primitive `linear` with w = b transposed."""
+
+    @staticmethod
+    def forward(ctx: Node, a: Array, b: Array) -> Array:
+        ctx.save(a, b)
+        y: Array = primitives.linear_forward(a, b.T)
+        return y
+
+    @staticmethod
+    def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
+        a, b = ctx.saved
+        return (
+            primitives.linear_backward_input(dy, b.T) if ctx.needs[0] else None,
+            primitives.linear_backward_weight(dy, a).T if ctx.needs[1] else None,
+        )
+
+
+class Sum(Function):
+    @staticmethod
+    def forward(ctx: Node, x: Array, *, dim: int | tuple[int, ...] | None, keepdim: bool) -> Array:
+        y: Array = np.asarray(x.sum(dim, keepdims=True))
+        ctx.save(x.shape, y.shape)
+        return y if keepdim else np.asarray(y.squeeze(dim))
+
+    @staticmethod
+    def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
+        x_shape, y_shape = ctx.saved
+        return (np.broadcast_to(dy.reshape(y_shape), x_shape),)
+
+
+class Reshape(Function):
+    @staticmethod
+    def forward(ctx: Node, x: Array, *, shape: Any) -> Array:
+        ctx.save(x.shape)
+        y: Array = x.reshape(*shape)
+        return y
+
+    @staticmethod
+    def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
+        return (dy.reshape(ctx.saved[0]),)
+
+
+class Flatten(Function):
+    @staticmethod
+    def forward(ctx: Node, x: Array, *, start_dim: int, end_dim: int) -> Array:
+        ctx.save(x.shape)
+        y: Array = primitives.flatten_forward(x, start_dim, end_dim)
+        return y
+
+    @staticmethod
+    def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
+        return (primitives.flatten_backward(dy, ctx.saved[0]),)
+
+
+class Transpose(Function):
+    @staticmethod
+    def forward(ctx: Node, x: Array, *, dims: tuple[int, int]) -> Array:
+        ctx.save(*dims)
+        y: Array = x.swapaxes(*dims)
+        return y
+
+    @staticmethod
+    def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
+        dim0, dim1 = ctx.saved
+        dx: Array = dy.swapaxes(dim0, dim1)
+        return (dx,)

@@ -1,0 +1,5 @@
+"""Pictures; they need matplotlib, an extra: ``pip install "convolith[plot]"``."""
+
+from convolith.viz.curves import curves
+
+__all__ = ["curves"]

@@ -1,0 +1,65 @@
+"""Batch normalisation."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+from convolith import reference
+from numpy.random import Generator
+from numpy.typing import DTypeLike
+
+from cases.table import Arguments, case, normal
+
+# x, options: the function's, and of this table: affine, running, offset (added to x).
+BATCH_NORM: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
+    "rank2": ((6, 5), {"training": True}),
+    "rank3": ((4, 5, 7), {"training": True}),
+    "rank4": ((3, 5, 7, 9), {"training": True}),
+    "rank5": ((2, 3, 2, 3, 5), {"training": True}),
+    "rank2_many_channels": ((9, 131), {"training": True}),
+    "large_planes": ((2, 3, 61, 67), {"training": True}),
+    "one_channel": ((2, 1, 3, 3), {"training": True}),
+    "two_values": ((2, 3), {"training": True}),
+    "momentum": ((3, 4, 5, 5), {"training": True, "momentum": 0.37, "eps": 1e-3}),
+    "mean_over_spread": ((4, 3, 9, 9), {"training": True, "offset": 50.0}),
+    "without_affine": ((3, 4, 5, 5), {"training": True, "affine": False}),
+    "without_running": ((3, 4, 5, 5), {"training": True, "running": False}),
+    "evaluation": ((3, 5, 7, 9), {"training": False}),
+    "evaluation_rank2": ((6, 35), {"training": False}),
+    "evaluation_one_value": ((1, 3, 1, 1), {"training": False}),
+    "evaluation_without_affine": ((3, 4, 5, 5), {"training": False, "affine": False}),
+    "evaluation_empty_batch": ((0, 3, 4, 4), {"training": False}),
+    "empty_batch": ((0, 3, 4, 4), {"training": True}),
+}
+
+
+def _batch_norm_rows(name: str) -> None:
+    shape, row = BATCH_NORM[name]
+    affine, running = row.get("affine", True), row.get("running", True)
+    options = {k: v for k, v in row.items() if k not in ("affine", "running", "offset")}
+    training = options["training"]
+
+    def build(rng: Generator, dtype: DTypeLike) -> Arguments:
+        x = normal(rng, shape, dtype) + np.asarray(row.get("offset", 0.5), dtype=dtype)
+        c = (shape[1],)
+        vectors = [normal(rng, c, dtype), normal(rng, c, dtype)] if affine else [None, None]
+        statistics = [normal(rng, c, dtype), 0.5 + np.abs(normal(rng, c, dtype))]
+        return (x, *vectors, *(statistics if running else [])), options
+
+    def build_backward(rng: Generator, dtype: DTypeLike) -> Arguments:
+        args, kwargs = build(rng, dtype)
+        x, weight = args[:2]
+        _, mean, invstd = reference.batch_norm_forward(*args, **kwargs)
+        vectors = mean.astype(dtype), invstd.astype(dtype)
+        return (normal(rng, shape, dtype), x, weight, *vectors), {"training": training}
+
+    values = shape[0] * prod(shape[2:])
+    in_place = ("running_mean", "running_var") if training and running else ()
+    case("batch_norm_forward", name, build, values, in_place=in_place)
+    case("batch_norm_backward", name, build_backward, values)
+
+
+for _name in BATCH_NORM:
+    _batch_norm_rows(_name)

@@ -1,0 +1,149 @@
+"""Convolution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import numpy as np
+from convolith import reference
+from numpy.random import Generator
+from numpy.typing import DTypeLike
+
+from cases.table import Arguments, case, integers, normal
+
+# Convolution: x (N, C, H, W), w (K, C/G, R, S), options.
+CONV2D: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
+    "3x3": ((2, 5, 11, 13), (7, 5, 3, 3), {"padding": 1}),
+    "3x3_stride2_tail": ((2, 4, 12, 9), (6, 4, 3, 3), {"stride": 2, "padding": 1}),
+    "3x3_few_channels": ((1, 3, 17, 19), (21, 3, 3, 3), {"padding": 1}),
+    "3x3_small_images": ((7, 8, 7, 7), (9, 8, 3, 3), {"padding": 1}),
+    "1x1": ((2, 9, 7, 6), (5, 9, 1, 1), {}),
+    "1x1_stride2": ((2, 9, 7, 6), (5, 9, 1, 1), {"stride": 2}),
+    "1x1_deep": ((2, 300, 5, 5), (40, 300, 1, 1), {}),
+    "1x1_padded": ((1, 3, 4, 5), (2, 3, 1, 1), {"padding": (1, 2)}),
+    "2x2_patches": ((2, 3, 8, 10), (5, 3, 2, 2), {"stride": 2}),
+    "5x5_lenet": ((3, 1, 28, 28), (6, 1, 5, 5), {}),
+    "7x7_stride2_stem": ((1, 3, 32, 31), (16, 3, 7, 7), {"stride": 2, "padding": 3}),
+    "11x11_stride4": ((1, 3, 35, 35), (8, 3, 11, 11), {"stride": 4, "padding": 2}),
+    "1x7": ((2, 4, 6, 17), (3, 4, 1, 7), {"padding": (0, 3)}),
+    "7x1": ((2, 4, 17, 6), (3, 4, 7, 1), {"padding": (3, 0)}),
+    "stride_uneven": ((2, 3, 13, 14), (4, 3, 3, 2), {"stride": (2, 3), "padding": (1, 0)}),
+    "stride_over_kernel": ((2, 3, 11, 12), (4, 3, 2, 2), {"stride": 3}),
+    "depthwise": ((2, 19, 9, 10), (19, 1, 3, 3), {"padding": 1, "groups": 19}),
+    "depthwise_stride2": ((2, 5, 9, 12), (5, 1, 3, 3), {"stride": 2, "padding": 1, "groups": 5}),
+    "depthwise_multiplier2": ((2, 6, 9, 8), (12, 1, 3, 3), {"padding": 1, "groups": 6}),
+    "depthwise_5x5_dilated": (
+        (1, 7, 12, 37),
+        (7, 1, 5, 5),
+        {"padding": 4, "dilation": 2, "groups": 7},
+    ),
+    "groups2": ((2, 6, 8, 9), (10, 3, 3, 3), {"padding": 1, "groups": 2}),
+    "groups3_1x1": ((2, 27, 5, 7), (21, 9, 1, 1), {"groups": 3}),
+    "groups2_stride2": ((1, 8, 9, 9), (6, 4, 3, 3), {"stride": 2, "groups": 2}),
+    "dilation2": ((2, 4, 12, 13), (5, 4, 3, 3), {"padding": 2, "dilation": 2}),
+    "dilation_uneven_stride": (
+        (1, 3, 15, 16),
+        (4, 3, 3, 3),
+        {"stride": (2, 1), "padding": (1, 3), "dilation": (1, 3)},
+    ),
+    "asymmetric_padding": ((2, 3, 8, 9), (4, 3, 3, 3), {"padding": (2, 0, 1, 3)}),
+    "asymmetric_padding_stride2": (
+        (2, 3, 8, 9),
+        (4, 3, 4, 3),
+        {"stride": 2, "padding": (0, 1, 2, 1)},
+    ),
+    "padding_over_kernel": ((1, 2, 5, 6), (3, 2, 3, 3), {"padding": 4}),
+    "valid": ((2, 3, 8, 9), (4, 3, 3, 3), {"padding": "valid"}),
+    "same": ((2, 3, 8, 9), (4, 3, 5, 3), {"padding": "same"}),
+    "same_even_kernel": ((2, 3, 8, 9), (4, 3, 4, 2), {"padding": "same"}),
+    "same_stride2": ((2, 3, 8, 9), (4, 3, 3, 3), {"padding": "same", "stride": 2}),
+    "same_stride3_dilated": (
+        (1, 2, 13, 10),
+        (3, 2, 3, 2),
+        {"padding": "same", "stride": 3, "dilation": 2},
+    ),
+    "same_1x1_stride2": ((1, 2, 6, 7), (3, 2, 1, 1), {"padding": "same", "stride": 2}),
+    "reflect": ((2, 3, 8, 9), (4, 3, 5, 5), {"padding": 2, "padding_mode": "reflect"}),
+    "reflect_most": ((1, 2, 4, 5), (3, 2, 3, 3), {"padding": (3, 4), "padding_mode": "reflect"}),
+    "replicate": ((2, 3, 8, 9), (4, 3, 5, 5), {"padding": 2, "padding_mode": "replicate"}),
+    "replicate_far": ((1, 2, 3, 4), (3, 2, 3, 3), {"padding": 6, "padding_mode": "replicate"}),
+    "circular": ((2, 3, 8, 9), (4, 3, 5, 5), {"padding": 2, "padding_mode": "circular"}),
+    "circular_most": ((1, 2, 4, 5), (3, 2, 3, 3), {"padding": (4, 5), "padding_mode": "circular"}),
+    "reflect_asymmetric_stride2": (
+        (2, 4, 9, 8),
+        (6, 2, 3, 3),
+        {"stride": 2, "padding": (2, 1, 0, 3), "groups": 2, "padding_mode": "reflect"},
+    ),
+    "replicate_same_stride2": (
+        (1, 3, 9, 8),
+        (4, 3, 4, 4),
+        {"stride": 2, "padding": "same", "padding_mode": "replicate"},
+    ),
+    "circular_depthwise_dilated": (
+        (2, 5, 9, 8),
+        (5, 1, 3, 3),
+        {"padding": 2, "dilation": 2, "groups": 5, "padding_mode": "circular"},
+    ),
+    "reflect_1x1": ((1, 3, 4, 5), (2, 3, 1, 1), {"padding": 1, "padding_mode": "reflect"}),
+    "kernel_larger_than_input_but_fits_padded": ((1, 2, 2, 2), (3, 2, 5, 5), {"padding": 2}),
+    "kernel_is_input": ((3, 2, 5, 4), (3, 2, 5, 4), {}),
+    "one_pixel": ((2, 3, 1, 1), (4, 3, 1, 1), {}),
+    "one_pixel_3x3": ((2, 3, 1, 1), (4, 3, 3, 3), {"padding": 1}),
+    "long_row": ((1, 2, 1, 300), (3, 2, 1, 3), {"padding": (0, 1)}),
+    "tall": ((1, 2, 300, 1), (3, 2, 3, 1), {"padding": (1, 0)}),
+    "many_channels": ((1, 70, 8, 8), (37, 70, 3, 3), {"padding": 1}),
+    "many_filters": ((1, 3, 6, 7), (130, 3, 3, 3), {}),
+    "few": ((1, 1, 3, 3), (1, 1, 2, 2), {}),
+    "empty_batch": ((0, 3, 8, 9), (4, 3, 3, 3), {"padding": 1}),
+    "tiles": ((1, 8, 56, 57), (16, 8, 3, 3), {"padding": 1}),
+    "blocks": ((3, 130, 14, 15), (35, 130, 3, 3), {"stride": 2, "padding": 1}),
+}
+_WITHOUT_BIAS = {"1x1", "valid", "few", "groups2"}
+_EXACT_TOO = {
+    "3x3",
+    "3x3_stride2_tail",
+    "1x1",
+    "1x1_deep",
+    "depthwise",
+    "groups2",
+    "dilation2",
+    "same_stride2",
+    "reflect",
+    "many_channels",
+    "tiles",
+}
+
+
+def _conv2d_rows(name: str, values: Callable[..., np.ndarray], exact: bool) -> None:
+    x, w, options = CONV2D[name]
+    one_channel = {key: value for key, value in options.items() if key != "groups"}
+    plane = reference.conv2d_forward(
+        np.zeros((1, 1, *x[2:])), np.zeros((1, 1, *w[2:])), **one_channel
+    )
+    dy = (x[0], w[0], *plane.shape[2:])
+    bias = None if name in _WITHOUT_BIAS else w[:1]
+    per_group, positions = w[0] // options.get("groups", 1), prod((dy[0], *dy[2:]))
+    columns: dict[str, tuple[int, Callable[..., tuple[Any, ...]]]] = {
+        "forward": (prod(w[1:]), lambda v: (v(x), v(w), *([v(bias)] if bias else []))),
+        "backward_input": (per_group * prod(w[2:]), lambda v: (v(dy), v(w), x)),
+        "backward_weight": (positions, lambda v: (v(dy), v(x), w)),
+        "backward_bias": (positions, lambda v: (v(dy),)),
+    }
+    for column, (length, arguments) in columns.items():
+
+        def build(rng: Generator, dtype: DTypeLike, arguments: Any = arguments) -> Arguments:
+            return arguments(lambda shape: values(rng, shape, dtype)), dict(options)
+
+        if column == "backward_bias":
+            bare = build
+            build = lambda rng, dtype, bare=bare: (bare(rng, dtype)[0], {})  # noqa: E731
+        row = name + "_exact" * exact
+        case("conv2d_" + column, row, build, length, exact=exact)
+
+
+for _name in CONV2D:
+    _conv2d_rows(_name, normal, exact=False)
+for _name in sorted(_EXACT_TOO):
+    _conv2d_rows(_name, integers, exact=True)

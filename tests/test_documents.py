@@ -1,0 +1,62 @@
+"""What README and HACKING say is so: the code runs, the figures come from bench/results."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def test_readme_example_learns(tmp_path: Path) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.S)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    label, loss = done.stdout.split()
+    assert label == "loss"
+    assert float(loss) < 0.1  # from ln 4 = 1.39: it has learnt its 16 images
+
+
+def test_readme_has_two_commands() -> None:
+    commands = re.findall(r"```sh\n(.*?)```", README, flags=re.S)
+    assert [c.count("\n") for c in commands] == [1, 1]
+    assert "convolith train" in commands[0]
+    assert "python -m pytest" in commands[1]
+
+
+@pytest.mark.parametrize("document", ["README.md", "HACKING.md"])
+def test_links_lead_somewhere(document: str) -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", (ROOT / document).read_text())
+    missing = [link for link in links if not link.startswith("http") and not (ROOT / link).exists()]
+    assert missing == []
+
+
+def test_readme_speed_is_the_measured_one() -> None:
+    rows = json.loads((ROOT / "bench/results/train.json").read_text())["rows"]
+    table = [
+        f"| {row['threads']} | {row['ours']:,.0f} | {row['peer']:,.0f} | {row['ratio']:.2f} |"
+        for row in rows
+        if row["model"] == "lenet5"
+    ]
+    assert table
+    assert [line for line in table if line not in README] == []
+
+
+def test_hacking_lists_every_file_of_a_primitive() -> None:
+    hacking = (ROOT / "HACKING.md").read_text()
+    section = hacking.split("## Adding a primitive")[1].split("\n## ")[0]
+    listed = set(re.findall(r"^\| `([^|]*)` \|", section, flags=re.M))
+    listed = {name for cell in listed for name in cell.split("`, `")}
+    rooms = [ROOT / "csrc", ROOT / "python/convolith/reference", ROOT / "tests/cases"]
+    files = [ROOT / "CMakeLists.txt", *(file for room in rooms for file in room.rglob("*.*"))]
+    touched = {
+        str(file.relative_to(ROOT))
+        for file in files
+        if file.suffix in {".cpp", ".hpp", ".inc", ".py", ".txt"} and "tanh" in file.read_text()
+    }
+    assert touched == listed

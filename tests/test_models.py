@@ -1,0 +1,104 @@
+"""LeNet-5, summaries, metrics."""
+
+from __future__ import annotations
+
+import convolith as cv
+import numpy as np
+import pytest
+from convolith import Tensor, metrics, nn
+from convolith.models import LeNet5, summary
+
+
+def test_lenet_is_the_network_of_the_paper() -> None:
+    net = LeNet5()
+    shapes = {key: value.shape for key, value in net.state_dict().items()}
+    assert shapes == {
+        "c1.weight": (6, 1, 5, 5),
+        "c1.bias": (6,),
+        "c3.weight": (16, 6, 5, 5),
+        "c3.bias": (16,),
+        "c5.weight": (120, 16, 5, 5),
+        "c5.bias": (120,),
+        "f6.weight": (84, 120),
+        "f6.bias": (84,),
+        "output.weight": (10, 84),
+        "output.bias": (10,),
+    }
+    assert sum(p.numpy().size for p in net.parameters()) == 61_706
+    assert net(Tensor(np.zeros((3, 1, 28, 28), np.float32))).shape == (3, 10)
+    assert net(Tensor(np.zeros((0, 1, 28, 28), np.float32))).shape == (0, 10)
+
+
+def test_lenet_variants() -> None:
+    kinds = {type(layer) for layer in LeNet5("relu", "max", num_classes=3).children()}
+    assert {nn.ReLU, nn.MaxPool2d} <= kinds
+    assert not {nn.Tanh, nn.AvgPool2d} & kinds
+    with pytest.raises(ValueError, match="LeNet5: pool is 'min', expected avg or max"):
+        LeNet5(pool="min")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="LeNet5: activation is 'elu', expected tanh or relu"):
+        LeNet5("elu")  # type: ignore[arg-type]
+
+
+def test_lenet_learns_a_batch_by_heart() -> None:
+    cv.manual_seed(0)
+    digits = cv.data.load_digits()
+    images = Tensor(cv.data.Normalize.fit(digits.train_images)(digits.train_images[:20]))
+    labels = Tensor(digits.train_labels[:20])
+    net = LeNet5()
+    optimizer = cv.optim.Adam(net.parameters(), lr=5e-3)
+    for _ in range(30):
+        loss = nn.functional.cross_entropy(net(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < 0.1
+    assert metrics.accuracy(net(images), labels) == 1
+
+
+def test_summary() -> None:
+    net = nn.Sequential(
+        nn.Conv2d(2, 4, 3, padding=1, groups=2), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(64, 5)
+    )
+    net[1].eval()
+    lines = summary(net, (2, 2, 4, 4)).splitlines()
+    rows = [line.split() for line in lines[2:6]]
+    assert lines[0].split() == ["layer", "type", "output", "parameters", "FLOPs"]
+    assert rows == [
+        ["0", "Conv2d", "2x4x4x4", "40", f"{2 * 2 * 64 * 9:,}"],
+        ["1", "BatchNorm2d", "2x4x4x4", "8", "0"],
+        ["2", "Flatten", "2x64", "0", "0"],
+        ["3", "Linear", "2x5", "325", f"{2 * 2 * 5 * 64:,}"],
+    ]
+    total = 2 * 2 * 64 * 9 + 2 * 2 * 5 * 64
+    assert lines[-1] == (f"373 parameters, {total:,} FLOPs (2 per multiply-add) for input 2x2x4x4")
+    assert [module.training for module in net.modules()] == [True, True, False, True, True]
+    assert not any(module._forward_hooks for module in net.modules())
+
+
+def test_summary_of_a_network_that_does_not_fit_leaves_it_as_it_was() -> None:
+    net = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
+    with pytest.raises(ValueError, match="linear"):
+        summary(net, (1, 4))
+    assert all(module.training for module in net.modules())
+    assert not any(module._forward_hooks for module in net.modules())
+
+
+def test_accuracy() -> None:
+    scores = np.array([[0.1, 0.9, 0.0], [0.5, 0.2, 0.3], [0.1, 0.2, 0.7]])
+    labels = np.array([1, 2, 0])
+    assert metrics.accuracy(scores, Tensor(labels)) == 1 / 3
+    assert metrics.top_k_accuracy(Tensor(scores), labels, 2) == 2 / 3
+    assert metrics.top_k_accuracy(scores, labels, 3) == 1
+    assert np.isnan(metrics.accuracy(scores[:0], labels[:0]))
+
+
+def test_confusion_matrix() -> None:
+    matrix = metrics.confusion_matrix(np.array([0, 1, 1, 2]), cv.tensor([0, 1, 2, 2]), 4)
+    np.testing.assert_array_equal(matrix, [[1, 0, 0, 0], [0, 1, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0]])
+    assert metrics.format_confusion_matrix(matrix).splitlines() == [
+        "true  0 1 2 3  <- predicted",
+        "   0  1 . . .   100.0%",
+        "   1  . 1 . .   100.0%",
+        "   2  . 1 1 .    50.0%",
+        "   3  . . . .",
+    ]

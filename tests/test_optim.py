@@ -1,0 +1,144 @@
+"""Optimizers: a few steps by hand, and what is refused."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import convolith as cv
+import numpy as np
+import pytest
+from convolith import nn, optim
+from convolith.optim.lr_scheduler import CosineAnnealingLR
+
+START = np.array([1.0, -2.0])
+GRADS = (np.array([0.5, 1.0]), np.array([-1.0, 0.25]), np.array([2.0, 0.0]))
+
+
+def steps(kind: Any, **options: Any) -> np.ndarray:
+    """Where `START` is after a step along each of `GRADS`."""
+    parameter = nn.Parameter(START.copy())
+    optimizer = kind([parameter], **options)
+    for grad in GRADS:
+        optimizer.zero_grad()
+        assert parameter.grad is None
+        parameter.grad = cv.tensor(grad)
+        optimizer.step()
+    return parameter.numpy()
+
+
+def test_sgd() -> None:
+    np.testing.assert_allclose(steps(optim.SGD, lr=0.1), START - 0.1 * sum(GRADS), rtol=1e-14)
+
+
+@pytest.mark.parametrize(("nesterov", "dampening"), [(False, 0.0), (False, 0.5), (True, 0.0)])
+def test_sgd_with_everything(nesterov: bool, dampening: float) -> None:
+    p, v = START.copy(), None
+    for grad in GRADS:
+        g = grad + 0.01 * p
+        v = g if v is None else 0.9 * v + (1 - dampening) * g
+        p -= 0.1 * (g + 0.9 * v if nesterov else v)
+    options = {"momentum": 0.9, "dampening": dampening, "nesterov": nesterov}
+    got = steps(optim.SGD, lr=0.1, weight_decay=0.01, **options)
+    np.testing.assert_allclose(got, p, rtol=1e-14)
+
+
+def test_adam() -> None:
+    p, m, s = START.copy(), np.zeros(2), np.zeros(2)
+    for t, grad in enumerate(GRADS, 1):
+        g = grad + 0.01 * p
+        m = 0.8 * m + 0.2 * g
+        s = 0.95 * s + 0.05 * g * g
+        p -= 0.1 * (m / (1 - 0.8**t)) / (np.sqrt(s / (1 - 0.95**t)) + 1e-6)
+    got = steps(optim.Adam, lr=0.1, betas=(0.8, 0.95), eps=1e-6, weight_decay=0.01)
+    np.testing.assert_allclose(got, p, rtol=1e-13)
+
+
+def test_groups_have_their_own_options() -> None:
+    a, b, frozen = (nn.Parameter(START.copy()) for _ in range(3))
+    optimizer = optim.SGD([{"params": [a], "lr": 1.0}, {"params": [b, frozen]}], lr=0.5)
+    a.grad = b.grad = cv.tensor(GRADS[0])
+    optimizer.step()
+    np.testing.assert_array_equal(a, START - GRADS[0])
+    np.testing.assert_array_equal(b, START - 0.5 * GRADS[0])
+    np.testing.assert_array_equal(frozen, START)
+    assert [group["momentum"] for group in optimizer.param_groups] == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [(optim.SGD, {"momentum": 0.9}), (optim.Adam, {"betas": (0.5, 0.9)})],
+)
+def test_state_dict_continues_to_the_same_bits(kind: Any, options: dict[str, Any]) -> None:
+    expected = steps(kind, lr=0.1, **options)
+    parameter = nn.Parameter(START.copy())
+    optimizer = kind([parameter], lr=0.1, **options)
+    for number, grad in enumerate(GRADS):
+        if number == 2:
+            state = optimizer.state_dict()
+            optimizer = kind([parameter], lr=7.0)
+            optimizer.load_state_dict(state)
+        parameter.grad = cv.tensor(grad)
+        optimizer.step()
+    np.testing.assert_array_equal(parameter, expected)
+
+
+def test_state_of_another_optimizer_is_refused() -> None:
+    one = optim.SGD([nn.Parameter(START)], momentum=0.9)
+    two = optim.SGD([nn.Parameter(START), nn.Parameter(START)])
+    with pytest.raises(ValueError, match=r"SGD: the state is for groups of \[1\].*has \[2\]"):
+        two.load_state_dict(one.state_dict())
+    state = one.state_dict()
+    state["state"] = {0: {"momentum_buffer": np.zeros(3)}}
+    with pytest.raises(ValueError, match=r"momentum_buffer of parameter 0 is \(3,\)"):
+        one.load_state_dict(state)
+    assert one.state == {}
+
+
+WRONG = {
+    "nothing": (lambda: optim.SGD([]), "SGD: there are no parameters"),
+    "lr": (lambda: optim.SGD([nn.Parameter(START)], lr=-1), "SGD: lr is -1"),
+    "momentum": (lambda: optim.SGD([nn.Parameter(START)], momentum=-1), "momentum is -1"),
+    "nesterov": (
+        lambda: optim.SGD([nn.Parameter(START)], nesterov=True),
+        "nesterov needs momentum above 0 and dampening 0, not 0.0 and 0.0",
+    ),
+    "betas": (
+        lambda: optim.Adam([nn.Parameter(START)], betas=(0.9, 1.0)),
+        r"Adam: betas are \(0.9, 1.0\)",
+    ),
+    "eps": (lambda: optim.Adam([nn.Parameter(START)], eps=-1), "Adam: eps is -1"),
+    "T_max": (
+        lambda: CosineAnnealingLR(optim.SGD([nn.Parameter(START)]), 0),
+        "CosineAnnealingLR: T_max is 0",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_options(name: str) -> None:
+    call, words = WRONG[name]
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
+def test_the_base_class_updates_nothing() -> None:
+    parameter = nn.Parameter(START.copy())
+    parameter.grad = cv.tensor(GRADS[0])
+    with pytest.raises(NotImplementedError):
+        optim.Optimizer([parameter], {"lr": 1.0}).step()
+
+
+def test_cosine() -> None:
+    optimizer = optim.SGD([nn.Parameter(START)], lr=1.0)
+    schedule = CosineAnnealingLR(optimizer, 4, eta_min=0.2)
+    rates = []
+    for _ in range(5):
+        rates.append(optimizer.param_groups[0]["lr"])
+        schedule.step()
+    half = math.sqrt(0.5)
+    expected = [1.0, 0.6 + 0.4 * half, 0.6, 0.6 - 0.4 * half, 0.2]
+    np.testing.assert_allclose(rates, expected, rtol=1e-14)
+    again = CosineAnnealingLR(optimizer, 4)
+    again.load_state_dict(schedule.state_dict())
+    assert again.last_epoch == 5

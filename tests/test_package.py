@@ -1,0 +1,95 @@
+"""The package as a whole: names, versions, imports, what is global."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import inspect
+import json
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import convolith as cv
+import numpy as np
+import pytest
+from convolith import _C, config, primitives, reference
+
+HEAVY = ("tqdm", "safetensors", "PIL", "matplotlib", "argparse", "convolith.train")
+
+
+def python(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_import_brings_nothing_heavy() -> None:
+    out = python("import sys, json, convolith; print(json.dumps(list(sys.modules)))")
+    loaded = set(json.loads(out))
+    assert "convolith.tensor" in loaded
+    assert not loaded.intersection(HEAVY)
+
+
+def test_import_is_quick() -> None:
+    code = "from time import perf_counter as now; import numpy; start = now(); import convolith"
+    assert min(float(python(f"{code}; print(now() - start)")) for _ in range(3)) < 0.15
+
+
+def test_every_public_name_is_there() -> None:
+    for name in cv.__all__:
+        assert getattr(cv, name) is not None
+    assert set(cv.__all__) <= set(dir(cv))
+    with pytest.raises(AttributeError, match="no attribute 'conv3d'"):
+        cv.conv3d  # noqa: B018
+
+
+def test_every_module_can_be_imported_and_says_what_it_is() -> None:
+    for module in pkgutil.walk_packages(cv.__path__, "convolith."):
+        if module.name not in ("convolith.__main__", "convolith._C"):
+            assert importlib.import_module(module.name).__doc__, module.name
+
+
+def test_version() -> None:
+    assert importlib.metadata.version("convolith") == cv.__version__
+    assert (Path(cv.__file__).parent / "py.typed").is_file()
+
+
+@pytest.mark.parametrize("name", reference.__all__)
+def test_primitives_wear_what_the_reference_says(name: str) -> None:
+    primitive, specification = getattr(primitives, name), getattr(reference, name)
+    assert inspect.signature(primitive) == inspect.signature(specification)
+    assert primitive.__doc__ == specification.__doc__
+    assert primitive.__doc__
+    assert primitive.__module__ == "convolith.primitives"
+    assert hasattr(_C, name)
+
+
+def test_every_public_thing_is_documented() -> None:
+    packages = ("nn", "optim", "data", "models", "metrics", "train", "viz")
+    for package in packages:
+        module = getattr(cv, package)
+        for name in module.__all__:
+            thing = getattr(module, name)
+            if inspect.isfunction(thing) or inspect.isclass(thing):
+                assert thing.__doc__, f"{package}.{name}"
+
+
+def test_show_config(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "_OPTIONAL", (("no_such_module", "dreams", "sleep"),))
+    assert cv.show_config() is None
+    rows = dict(line.split("  ", 1) for line in capsys.readouterr().out.splitlines())
+    assert rows["convolith"].strip() == cv.__version__
+    assert rows["ISA"].strip().startswith(_C.isa())
+    assert rows["NumPy"].strip() == np.__version__
+    assert rows["cuda"].strip().startswith("not built: ")
+    assert rows["no_such_module"].strip() == "missing, needed for dreams: sleep"
+
+
+def test_threads_are_settable() -> None:
+    before = cv.get_num_threads()
+    try:
+        cv.set_num_threads(1)
+        assert cv.get_num_threads() == 1
+    finally:
+        cv.set_num_threads(before)
+    assert cv.get_num_threads() == before >= 1

@@ -1,0 +1,239 @@
+"""Every primitive x case x instruction set x dtype, against the reference."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from cases import CASES, Case
+from convolith import _C, reference
+from tolerance import magnitudes, rounding, tolerance
+
+ISAS = [os.environ["CONVOLITH_ISA"]] if "CONVOLITH_ISA" in os.environ else _C.available_isas()
+ALL_CASES = [
+    pytest.param(primitive, case, id=f"{primitive}-{case.name}")
+    for primitive, cases in sorted(CASES.items())
+    for case in cases
+]
+SENTINEL = 42
+Convert = Callable[[np.ndarray], np.ndarray]
+
+
+def each_array(value: Any, convert: Convert) -> Any:
+    """An argument with every array converted, those in a list too."""
+    if isinstance(value, np.ndarray):
+        return convert(value)
+    return [each_array(v, convert) for v in value] if isinstance(value, list) else value
+
+
+def arrays_in(value: Any) -> list[np.ndarray]:
+    values = value if isinstance(value, list) else [value]
+    return [v for v in values if isinstance(v, np.ndarray)]
+
+
+def results_of(result: Any) -> list[np.ndarray]:
+    if result is None:
+        return []
+    return list(result) if isinstance(result, (tuple, list)) else [result]
+
+
+class Problem:
+    """A case with its arguments and what the reference makes of them."""
+
+    def __init__(self, primitive: str, case: Case, dtype: type) -> None:
+        rng = np.random.default_rng(zlib.crc32(f"{primitive} {case.name}".encode()))
+        self.name, self.case, self.dtype = primitive, case, dtype
+        self.reference = getattr(reference, primitive)
+        args, kwargs = case.build(rng, dtype)
+        self.bound = inspect.signature(self.reference).bind(*args, **kwargs)
+        self.bound.apply_defaults()
+        self.expected = self.run(self.reference, self.bound.arguments)
+        scale = magnitudes(self.reference, self.bound, self.expected, case.length, self.run)
+        self.tolerances = [tolerance(rounding(dtype), case.length, m) for m in scale]
+
+    def arguments(self, convert: Convert = np.copy) -> dict[str, Any]:
+        """Fresh arguments; what is updated in place stays contiguous."""
+        return {
+            name: each_array(value, np.copy if name in self.case.in_place else convert)
+            for name, value in self.bound.arguments.items()
+        }
+
+    def run(self, function: Callable[..., Any], arguments: Any, **more: Any) -> list[np.ndarray]:
+        """The results, and after them whatever was updated in place."""
+        arguments = {name: each_array(value, np.copy) for name, value in arguments.items()}
+        return self.call(function, {**arguments, **more})
+
+    def call(self, function: Callable[..., Any], arguments: dict[str, Any]) -> list[np.ndarray]:
+        positional, keyword = [], {}
+        for name, parameter in inspect.signature(self.reference).parameters.items():
+            if parameter.kind is parameter.KEYWORD_ONLY:
+                keyword[name] = arguments[name]
+            else:
+                positional.append(arguments[name])
+        updated = [arguments[name] for name in self.case.in_place]
+        return results_of(function(*positional, **keyword)) + updated
+
+
+@functools.cache
+def problem(primitive: str, case: Case, dtype: type) -> Problem:
+    return Problem(primitive, case, dtype)
+
+
+def assert_same_bits(actual: list[np.ndarray], expected: list[np.ndarray], what: str) -> None:
+    assert len(actual) == len(expected)
+    for a, b in zip(actual, expected, strict=True):
+        assert a.shape == b.shape, what
+        assert a.dtype == b.dtype, what
+        nan = np.isnan(b)  # any NaN is as good as another
+        np.testing.assert_array_equal(np.isnan(a), nan, err_msg=what)
+        assert np.where(nan, 0, a).tobytes() == np.where(nan, 0, b).tobytes(), what
+
+
+def assert_matches_reference(actual: list[np.ndarray], p: Problem) -> None:
+    assert len(actual) == len(p.expected)
+    for a, b, allowed in zip(actual, p.expected, p.tolerances, strict=True):
+        assert type(a) is np.ndarray
+        assert a.shape == b.shape
+        assert a.dtype == (np.int64 if b.dtype == np.int64 else p.dtype)
+        if p.case.exact:
+            np.testing.assert_array_equal(a, b.astype(a.dtype))
+            continue
+        rounded = b.astype(p.dtype).astype(np.float64)  # infinite where the dtype overflows
+        finite = np.isfinite(rounded)
+        np.testing.assert_array_equal(np.where(finite, 0, a), np.where(finite, 0, rounded))
+        error = np.abs(np.where(finite, a, 0) - np.where(finite, rounded, 0))
+        excess = error - np.finfo(p.dtype).tiny - np.where(finite, allowed, 0)
+        assert np.all(excess <= 0), f"{np.max(error)} off, {np.max(allowed)} allowed"
+
+
+def strided(a: np.ndarray) -> np.ndarray:
+    """The same values at every other position of a larger array."""
+    larger = np.full([2 * n + 1 for n in a.shape], SENTINEL, dtype=a.dtype)
+    view = larger[(..., *(slice(0, 2 * n, 2) for n in a.shape))]
+    view[...] = a
+    return view
+
+
+def transposed(a: np.ndarray) -> np.ndarray:
+    """The same values with the first axis fastest."""
+    return np.copy(a, order="F")
+
+
+class Guarded:
+    """A contiguous output in the middle of a buffer of sentinels, aligned to one element only."""
+
+    before, after = 67, 64
+
+    def __init__(self, like: np.ndarray) -> None:
+        self.buffer = np.full(self.before + like.size + self.after, SENTINEL, dtype=like.dtype)
+        self.out = self.buffer[self.before : self.before + like.size].reshape(like.shape)
+
+    def is_intact(self) -> bool:
+        around = (self.buffer[: self.before], self.buffer[self.before + self.out.size :])
+        return all(bool(np.all(part == SENTINEL)) for part in around)
+
+
+def check_out(p: Problem, compiled: Callable[..., Any], first: list[np.ndarray]) -> None:
+    arguments = p.arguments()
+    count = len(first) - len(p.case.in_place)
+    guarded = [Guarded(a) for a in first[:count]]
+    single = len(guarded) == 1 and p.name != "concat_backward"
+    arguments["out"] = guarded[0].out if single else tuple(g.out for g in guarded)
+    results = p.call(compiled, arguments)
+    for result, g in zip(results, guarded, strict=False):
+        assert result is g.out
+        assert g.is_intact(), "memory beside out was written"
+    assert_same_bits(results, first, "with out=")
+
+
+@pytest.fixture(params=ISAS)
+def isa(request: pytest.FixtureRequest) -> Iterator[str]:
+    _C.set_isa(request.param)
+    assert _C.isa() == request.param
+    yield request.param
+    assert _C.isa() == request.param
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f32", "f64"])
+@pytest.mark.parametrize(("primitive", "case"), ALL_CASES)
+def test_primitive(primitive: str, case: Case, isa: str, dtype: type) -> None:
+    p = problem(primitive, case, dtype)
+    compiled = getattr(_C, primitive)
+    _C.set_num_threads(1)
+
+    arguments = p.arguments()
+    first = [a.copy() for a in p.call(compiled, arguments)]
+    assert_matches_reference(first, p)
+    for name, value in p.bound.arguments.items():
+        if name not in case.in_place:
+            assert_same_bits(arrays_in(arguments[name]), arrays_in(value), f"{name} has changed")
+
+    if "out" in arguments:
+        check_out(p, compiled, first)
+    for convert in (strided, transposed):
+        assert_same_bits(p.call(compiled, p.arguments(convert)), first, convert.__name__)
+    for threads in (2, 3):
+        _C.set_num_threads(threads)
+        assert_same_bits(p.call(compiled, p.arguments()), first, f"{threads} threads")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f32", "f64"])
+@pytest.mark.parametrize(("primitive", "case"), ALL_CASES)
+def test_avx2_and_avx512_give_the_same_bits(primitive: str, case: Case, dtype: type) -> None:
+    p = problem(primitive, case, dtype)
+    results = []
+    for isa in {"avx2", "avx512"} & set(ISAS):
+        _C.set_isa(isa)
+        results.append(p.call(getattr(_C, primitive), p.arguments()))
+    for result in results:
+        assert_same_bits(result, results[0], "avx2 and avx512 differ")
+
+
+def compiled_signature(primitive: str) -> inspect.Signature:
+    """pybind11 writes it as the first line of the docstring."""
+    first_line = getattr(_C, primitive).__doc__.splitlines()[0]
+    function = ast.parse(f"def {first_line}: ...").body[0]
+    assert isinstance(function, ast.FunctionDef)
+    a = function.args
+    positional = [None] * (len(a.args) - len(a.defaults)) + list(a.defaults)
+    parameters = [
+        inspect.Parameter(
+            arg.arg, kind, default=ast.literal_eval(default) if default else inspect.Parameter.empty
+        )
+        for kind, args, defaults in (
+            (inspect.Parameter.POSITIONAL_OR_KEYWORD, a.args, positional),
+            (inspect.Parameter.KEYWORD_ONLY, a.kwonlyargs, a.kw_defaults),
+        )
+        for arg, default in zip(args, defaults, strict=True)
+    ]
+    return inspect.Signature(parameters)
+
+
+@pytest.mark.parametrize("primitive", reference.__all__)
+def test_signature_is_the_references(primitive: str) -> None:
+    expected = inspect.signature(getattr(reference, primitive))
+    parameters = [p.replace(annotation=p.empty) for p in expected.parameters.values()]
+    assert compiled_signature(primitive) == inspect.Signature(parameters)
+
+
+def test_reference_and_compiled_have_the_same_primitives() -> None:
+    directions = ("_forward", "_step")
+    compiled = {n for n in dir(_C) if n.endswith(directions) or "_backward" in n}
+    assert compiled == set(reference.__all__)
+
+
+def test_every_primitive_has_a_case() -> None:
+    assert set(CASES) == set(reference.__all__)
+
+
+def test_case_names_are_unique() -> None:
+    for primitive, cases in CASES.items():
+        names = [case.name for case in cases]
+        assert len(set(names)) == len(names), primitive

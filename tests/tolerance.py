@@ -1,0 +1,125 @@
+"""How far a result may be from the reference: the one place where that is decided."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+Array = NDArray[Any]
+Arguments = Mapping[str, Any]
+
+
+def largest(*arrays: Array | None) -> float:
+    """The largest finite absolute value in any of the arrays."""
+    finite = [np.abs(a[np.isfinite(a)]).max(initial=0.0) for a in arrays if a is not None]
+    return float(max(finite, default=0.0))
+
+
+def tolerance(epsilon: float, length: int, magnitude: Any) -> Any:
+    """epsilon * (16 + 4 sqrt(length)) * magnitude.
+
+    Rounding errors of a sum of `length` terms grow as sqrt(length): with a factor of 4 the bound
+    of Higham & Mary (2019, "A new approach to probabilistic rounding error analysis", theorem 2.4)
+    fails with a probability below 1e-3 in theory and never in practice, for it assumes one long
+    chain and kernels sum in many lanes. 16 stands for the few operations beside the sum: bias,
+    division, exponential, a transform. `magnitude` is the sum of the absolute terms.
+    """
+    return epsilon * (16 + 4 * np.sqrt(max(length, 1))) * magnitude
+
+
+def rounding(dtype: DTypeLike) -> float:
+    return float(np.finfo(dtype).eps)
+
+
+# Central differences with this step have an error of about step**2: half truncation, half rounding.
+DIFFERENCE_STEP = rounding(np.float64) ** (1 / 3)
+DIFFERENCE_ERROR = DIFFERENCE_STEP**2
+
+
+def _absolute(value: Any) -> Any:
+    if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        return np.abs(value)
+    return [_absolute(v) for v in value] if isinstance(value, list) else value
+
+
+def _batch_norm_forward(a: Arguments, results: Sequence[Array]) -> list[Any]:
+    # x - mean cancels: what was rounded is as large as x, then scaled by invstd.
+    invstd = largest(results[2])
+    spread = 1 + 2 * largest(a["x"], results[1]) * invstd
+    scale = 1.0 if a["weight"] is None else largest(a["weight"])
+    y = spread * scale + largest(a["bias"])
+    running_mean = largest(a["running_mean"], a["x"])
+    running_var = largest(a["running_var"]) + spread**2 / invstd**2
+    all_five = [y, largest(a["x"]), invstd * spread, running_mean, running_var]
+    return all_five[: len(results)]
+
+
+def _batch_norm_backward(a: Arguments, results: Sequence[Array]) -> list[Any]:
+    xhat = 1 + 2 * largest(a["x"], a["mean"]) * largest(a["invstd"])
+    scale = largest(a["invstd"]) * (1.0 if a["weight"] is None else largest(a["weight"]))
+    dy = largest(a["dy"])
+    total = dy * (a["x"].size // a["x"].shape[1])
+    return [scale * dy * (2 + xhat**2), total * xhat, total]
+
+
+def _log_softmax_forward(a: Arguments, results: Sequence[Array]) -> list[Any]:
+    # x - max x is as large as the logits; the logarithm of the sum is at most log(size).
+    return [2 * largest(a["x"]) + np.log1p(a["x"].size)]
+
+
+def _cross_entropy_forward(a: Arguments, results: Sequence[Array]) -> list[Any]:
+    per_position = 2 * largest(a["x"]) + np.log1p(a["x"].size)
+    if a["target"].dtype.kind == "f":
+        per_position *= np.abs(a["target"]).sum(axis=1).max(initial=1.0)
+    return [per_position * (a["target"].size if a["reduction"] == "sum" else 1), 1.0]
+
+
+def _cross_entropy_backward(a: Arguments, results: Sequence[Array]) -> list[Any]:
+    total = np.abs(a["target"]).sum(axis=1).max(initial=1.0) if a["target"].dtype.kind == "f" else 1
+    return [largest(a["dloss"]) * (1 + total)]
+
+
+def _sum_along_dim(a: Arguments, results: Sequence[Array]) -> list[Any]:
+    return [largest(a["dy"]) + largest(np.abs(a["dy"]).sum(axis=a["dim"]))]
+
+
+# Where cancellation hides in the formula. Elsewhere the reference, given absolute values, adds up
+# the absolute terms by itself.
+_MAGNITUDES: dict[str, Callable[[Arguments, Sequence[Array]], list[Any]]] = {
+    "batch_norm_forward": _batch_norm_forward,
+    "batch_norm_backward": _batch_norm_backward,
+    "log_softmax_forward": _log_softmax_forward,
+    "softmax_backward": _sum_along_dim,
+    "log_softmax_backward": _sum_along_dim,
+    "softmax_forward": lambda a, results: [1.0],
+    "softmax_cross_entropy_forward": _cross_entropy_forward,
+    "softmax_cross_entropy_backward": _cross_entropy_backward,
+    "tanh_backward": lambda a, results: [np.abs(a["dy"]) * (1 + a["y"] ** 2)],
+}
+
+
+def magnitudes(
+    function: Callable[..., Any],
+    bound: inspect.BoundArguments,
+    results: Sequence[Array],
+    length: int,
+    run: Callable[..., list[Array]],
+) -> list[Any]:
+    """The `magnitude` of each result of a reference function.
+
+    Without a reduction (length 1) it is known element by element; with one the largest counts,
+    for an algorithm may mix neighbouring outputs (Winograd).
+    """
+    special = _MAGNITUDES.get(function.__name__)
+    if special:
+        return special(bound.arguments, results)
+    arguments = {name: _absolute(value) for name, value in bound.arguments.items()}
+    absolute = run(function, arguments)
+    if function.__name__.endswith("_step"):  # |update| <= |param| + |param - update|
+        param, *state = map(np.abs, absolute)
+        return [2 * np.abs(bound.arguments["param"]) + param, *state]
+    return [np.abs(r) if length == 1 else largest(r) for r in absolute]
