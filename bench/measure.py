@@ -133,7 +133,7 @@ def machine(threads: Sequence[int]) -> dict[str, Any]:
 
 
 def report(rows: list[Row], about: dict[str, Any]) -> dict[str, Any]:
-    """What every comparison writes: rows, geometric means of their ratios, the worst, the machine."""
+    """What every comparison writes: rows, geometric means, the worst row, the machine."""
     groups: dict[str, list[float]] = {"all": [row["ratio"] for row in rows]}
     for row in rows:
         groups.setdefault(f"{row['direction']}, {row['threads']} threads", []).append(row["ratio"])

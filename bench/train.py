@@ -1,4 +1,4 @@
-"""Training steps of a network, the same in every library: same weights, same images, same optimizer.
+"""Training steps of a network, the same in every library: weights, images and optimizer.
 
 Each ``build_*`` function runs in its own process, imports its library there, and returns a step
 that trains on `STEPS` batches and gives back the last loss.
@@ -31,26 +31,30 @@ def batches(batch_size: int) -> list[tuple[np.ndarray, np.ndarray]]:
     ]
 
 
-def initial_weights(model: str) -> dict[str, np.ndarray]:
-    """One set of weights for all libraries; the keys are common to them."""
+def network(model: str) -> Any:
+    """Our network of that name, with the same weights at every call."""
     import convolith
     from convolith.models import LeNet5
 
     convolith.manual_seed(0)
-    return {name: np.array(w.numpy()) for name, w in {"lenet5": LeNet5}[model]().state_dict().items()}
+    return {"lenet5": LeNet5}[model]()
+
+
+def initial_weights(model: str) -> dict[str, np.ndarray]:
+    """One set of weights for all libraries; the keys are common to them."""
+    return {name: np.array(w.numpy()) for name, w in network(model).state_dict().items()}
 
 
 def build_convolith(model: str, batch_size: int, threads: int) -> Any:
     """Ours."""
     import convolith
     from convolith import optim
-    from convolith.models import LeNet5
     from convolith.nn.functional import cross_entropy
     from convolith.tensor import Tensor
 
     convolith.set_num_threads(threads)
     weights = initial_weights(model)
-    net = {"lenet5": LeNet5}[model]()
+    net = network(model)
     data = [(Tensor(x), Tensor(y)) for x, y in batches(batch_size)]
 
     def step() -> float:

@@ -12,7 +12,9 @@ namespace convolith {
 enum class DType : std::uint8_t { f32, f64, i64, other };
 enum class Device : std::uint8_t { cpu, cuda };
 
-inline std::int64_t item_size(DType dtype) { return dtype == DType::f32 ? 4 : 8; }
+inline std::int64_t item_size(DType dtype) {
+  return dtype == DType::f32 ? 4 : 8;
+}
 
 struct Shape {
   static constexpr int max_rank = 16;
@@ -50,7 +52,7 @@ struct Array {
   std::shared_ptr<void> owner;
   void* object = nullptr;
   std::shared_ptr<void> copy;  // the contiguous copy that stands for an argument which was not, while the call lasts
-  std::string unfit;  // why it cannot be used: "a list", "int32", ...; empty for a good one
+  std::string unfit;           // why it cannot be used: "a list", "int32", ...; empty for a good one
 
   std::int64_t size() const { return shape.size(); }
   std::int64_t bytes() const { return size() * item_size(dtype); }

@@ -31,7 +31,7 @@ const std::vector<Isa>& isas() {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_cpu_init();
 #endif
-#define ISA(isa, is_supported)                  \
+#define ISA(isa, is_supported)                     \
   all.push_back({#isa, (is_supported), Tables{}}); \
   if (all.back().supported) isa::fill(all.back().tables);
 #include "isas.inc"
@@ -72,8 +72,12 @@ std::vector<std::string> available_isas() {
   return names;
 }
 
-std::string current_isa() { return current().load()->name; }
-void set_isa(const std::string& name) { current() = &find(name); }
+std::string current_isa() {
+  return current().load()->name;
+}
+void set_isa(const std::string& name) {
+  current() = &find(name);
+}
 
 const Tables& tables(Device device) {
   if (device != Device::cpu) throw std::invalid_argument("this build has no kernels for that device");

@@ -6,6 +6,7 @@
 
 #include "array.hpp"
 #include "shapes.hpp"
+#include "threads.hpp"
 
 namespace convolith {
 
@@ -20,6 +21,7 @@ struct Kernel<void(Args...)> {
 
   void operator()(Args... args) const {
     if (!function) throw std::invalid_argument(std::string(name) + ": no " + backend + " kernel");
+    const ThreadScope threads;
     function(args...);
   }
 };

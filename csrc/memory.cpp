@@ -49,7 +49,8 @@ Pool& pool() {
 Header* system_allocate(std::int64_t bytes) {
   const std::int64_t total = bytes + static_cast<std::int64_t>(sizeof(Header));
   const std::int64_t align = total >= huge_page ? huge_page : 64;
-  void* raw = std::aligned_alloc(static_cast<std::size_t>(align), static_cast<std::size_t>((total + align - 1) / align * align));
+  void* raw = std::aligned_alloc(static_cast<std::size_t>(align),
+                                 static_cast<std::size_t>((total + align - 1) / align * align));
   if (!raw) throw std::bad_alloc();
 #ifdef __linux__
   if (total >= huge_page) madvise(raw, static_cast<std::size_t>(total), MADV_HUGEPAGE);  // a hint: failure is harmless
@@ -98,7 +99,9 @@ void release(void* block) noexcept {
   }
 }
 
-std::shared_ptr<void> acquire_shared(std::int64_t bytes) { return {acquire(bytes), release}; }
+std::shared_ptr<void> acquire_shared(std::int64_t bytes) {
+  return {acquire(bytes), release};
+}
 
 void empty_cache() noexcept {
   Pool& p = pool();

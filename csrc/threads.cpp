@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
@@ -51,10 +52,47 @@ std::atomic<int>& setting() {
   return threads;
 }
 
+// Until when (clock_ns) to use one thread, and for how long the next time.
+constexpr std::int64_t millisecond = 1000000, shortest_retreat = 50 * millisecond, longest_retreat = 1600 * millisecond;
+std::atomic<std::int64_t> alone_until{0}, next_retreat{shortest_retreat};
+
+thread_local int threads_of_call = 1;
+
 }  // namespace
 
-int max_threads() noexcept { return forked_child || omp_in_parallel() ? 1 : setting().load(std::memory_order_relaxed); }
-int get_num_threads() noexcept { return forked_child ? 1 : setting().load(); }
-void set_num_threads(int threads) noexcept { setting() = threads; }
+int get_num_threads() noexcept {
+  return forked_child ? 1 : setting().load(std::memory_order_relaxed);
+}
+void set_num_threads(int threads) noexcept {
+  setting() = threads;
+}
+
+ThreadScope::ThreadScope() noexcept {
+  const std::int64_t until = alone_until.load(std::memory_order_relaxed);
+  threads_of_call = until != 0 && clock_ns() < until ? 1 : get_num_threads();
+}
+ThreadScope::~ThreadScope() {
+  threads_of_call = 1;
+}
+
+int max_threads() noexcept {
+  return omp_in_parallel() ? 1 : threads_of_call;
+}
+
+std::int64_t clock_ns() noexcept {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+void report_join(std::int64_t own, std::int64_t wait) noexcept {
+  if (wait > millisecond + 2 * own) {  // shares are even: so long a wait is a time slice, not work
+    const std::int64_t retreat = next_retreat.load(std::memory_order_relaxed);
+    alone_until = clock_ns() + retreat;
+    next_retreat = std::min(2 * retreat, longest_retreat);
+  } else if (alone_until.load(std::memory_order_relaxed) != 0) {
+    alone_until = 0;
+    next_retreat = shortest_retreat;
+  }
+}
 
 }  // namespace convolith

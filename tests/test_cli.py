@@ -12,13 +12,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-import convolith as cv
 import numpy as np
 import pytest
-from convolith.cli import main
-from convolith.train import BEST, LAST, recipe, save_checkpoint
 from PIL import Image
 from safetensors.numpy import load_file, save_file
+
+import convolith as cv
+from convolith.cli import main
+from convolith.train import BEST, LAST, recipe, save_checkpoint
 from test_data import write_mnist
 
 COMMAND = [sys.executable, "-m", "convolith"]

@@ -7,15 +7,16 @@ import struct
 import sys
 from pathlib import Path
 
-import convolith as cv
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
+
+import convolith as cv
 from convolith import data
 from convolith.data import DataLoader, Normalize, RandomShift, TensorDataset, random_split
 from convolith.data.idx import pack_idx, read_idx
 from convolith.data.mnist import FILES
 from convolith.data.pack_digits import pack_digits
-from PIL import Image, ImageDraw
 
 # IDX
 

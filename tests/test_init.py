@@ -6,9 +6,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import convolith as cv
 import numpy as np
 import pytest
+
+import convolith as cv
 from convolith import _random, nn
 from convolith.nn import init
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from convolith import _C, reference
 
 F32, F64, I64 = np.float32, np.float64, np.int64

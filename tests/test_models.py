@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import convolith as cv
 import numpy as np
 import pytest
+
+import convolith as cv
 from convolith import Tensor, metrics, nn
 from convolith.models import LeNet5, summary
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import convolith as cv
 import numpy as np
 import pytest
+
+import convolith as cv
 from convolith import Tensor, nn, reference
 from convolith.nn import functional as F
 from test_tensor import assert_gradients

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import convolith as cv
 import numpy as np
 import pytest
+
+import convolith as cv
 from convolith import nn, optim
 from convolith.optim.lr_scheduler import CosineAnnealingLR
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from cases import CASES, Case
 from convolith import _C, reference
 from tolerance import magnitudes, rounding, tolerance

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.random import Generator
+
 from convolith import _C, reference
 from convolith.reference.dropout import philox4x32
-from numpy.random import Generator
 from tolerance import DIFFERENCE_ERROR, DIFFERENCE_STEP, largest, tolerance
 
 Array = np.ndarray

@@ -7,9 +7,10 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 
-import convolith as cv
 import numpy as np
 import pytest
+
+import convolith as cv
 from convolith import Tensor, nn
 
 

@@ -7,16 +7,17 @@ import os
 from pathlib import Path
 from typing import Any
 
-import convolith as cv
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
+
+import convolith as cv
 from convolith import nn, optim
 from convolith.data import DataLoader, RandomShift, TensorDataset, random_split
 from convolith.optim.lr_scheduler import CosineAnnealingLR
 from convolith.train import BEST, LAST, Trainer, load_checkpoint, load_model, save_checkpoint
 from convolith.train.files import writable_directory, write_atomically
 from convolith.viz import curves
-from safetensors.numpy import load_file, save_file
 
 EPOCHS = 4
 

@@ -25,7 +25,8 @@ struct Residues {
 };
 
 // First index i with i * stride + residue - pad >= low.
-CONVOLITH_INLINE std::int64_t first_index(std::int64_t low, std::int64_t residue, std::int64_t pad, std::int64_t stride) {
+CONVOLITH_INLINE std::int64_t first_index(std::int64_t low, std::int64_t residue, std::int64_t pad,
+                                          std::int64_t stride) {
   const std::int64_t above = low + pad - residue;
   return above <= 0 ? 0 : ceil_div(above, stride);
 }
@@ -53,8 +54,8 @@ void backward_input_zeros(const Conv2d& p, const T* dy, const T* w, T* dx) {
         for (std::int64_t i = 0; i < rows_of.count(a); ++i)
           for (std::int64_t j = 0; j < columns_of.count(b); ++j, ++n_taps) {
             const std::int64_t r = rows_of.at(a, i), s = columns_of.at(b, j);
-            offset.get()[n_taps] = k * plane + (vertical.reach() - vertical.shift(r)) * pitch + horizontal.reach() -
-                                   horizontal.shift(s);
+            offset.get()[n_taps] =
+                k * plane + (vertical.reach() - vertical.shift(r)) * pitch + horizontal.reach() - horizontal.shift(s);
             tap.get()[n_taps] = k * CG * cells + r * p.S + s;
           }
   const auto each_pair = [&](const auto& f) {  // f(a, b, first tap, taps)
@@ -68,7 +69,7 @@ void backward_input_zeros(const Conv2d& p, const T* dy, const T* w, T* dx) {
   };
 
   Scratch<T> filter(p.K * CG * cells);  // (group, residue pair, block, tap, row)
-  parallel_for(p.G * blocks.blocks, [&](std::int64_t task, int) {
+  parallel_for(p.G * blocks.blocks, blocks.height * KG * cells, [&](std::int64_t task, int) {
     const std::int64_t g = task / blocks.blocks, block = task % blocks.blocks, base = g * KG * CG * cells;
     each_pair([&](std::int64_t, std::int64_t, std::int64_t first, std::int64_t taps) {
       pack_rows(blocks, block, taps, filter.get() + base + CG * first + block * blocks.height * taps,
@@ -79,7 +80,9 @@ void backward_input_zeros(const Conv2d& p, const T* dy, const T* w, T* dx) {
   const Columns columns = plan_columns(from.get(), pitch, j0 - horizontal.reach(), 1, p.Q, PaddingMode::zeros);
   const std::int64_t planes_size = KG * plane + read_slack<T>, tile_size = max_rows * max_vectors * width<T>;
   Scratch<T> buffers(max_threads() * (planes_size + tile_size));
-  parallel_for(p.N * p.G * cut.bands * cut.shares, [&](std::int64_t task, int thread) {
+  const std::int64_t tasks = p.N * p.G * cut.bands * cut.shares;
+  const std::int64_t cost = p.N * p.P * p.Q * p.K * CG * cells / (16 * tasks);
+  parallel_for(tasks, cost, [&](std::int64_t task, int thread) {
     const std::int64_t share = task % cut.shares, band = task / cut.shares % cut.bands;
     const std::int64_t image = task / (cut.shares * cut.bands), n = image / p.G, g = image % p.G;
     const std::int64_t top = i0 + band * cut.band_rows, rows = min_of(cut.band_rows, i1 - top);
@@ -102,10 +105,16 @@ void backward_input_zeros(const Conv2d& p, const T* dy, const T* w, T* dx) {
       const std::int64_t column_begin = first_index(0, b, p.pad_left, p.stride_w) - j0;
       const std::int64_t column_end = first_index(p.W, b, p.pad_left, p.stride_w) - j0;
       if (row_begin >= row_end || column_begin >= column_end) return;
-      const std::int64_t origin =
-          (top * p.stride_h + a - p.pad_top) * p.W + j0 * p.stride_w + b - p.pad_left;
-      const Destination<T> to{dx + (n * p.C + g * CG) * p.H * p.W, p.H * p.W, origin, p.stride_h * p.W, p.stride_w,
-                              row_begin, row_end, column_begin, column_end};
+      const std::int64_t origin = (top * p.stride_h + a - p.pad_top) * p.W + j0 * p.stride_w + b - p.pad_left;
+      const Destination<T> to{dx + (n * p.C + g * CG) * p.H * p.W,
+                              p.H * p.W,
+                              origin,
+                              p.stride_h * p.W,
+                              p.stride_w,
+                              row_begin,
+                              row_end,
+                              column_begin,
+                              column_end};
       correlate<T>(blocks, blocks.blocks * share / cut.shares, blocks.blocks * (share + 1) / cut.shares, taps,
                    filter.get() + g * KG * CG * cells + CG * first, planes, offset.get() + first, pitch, nullptr, to,
                    tile);
@@ -132,7 +141,7 @@ void conv2d_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
   Scratch<T> image(p.C * padded.H * padded.W);
   for (std::int64_t n = 0; n < p.N; ++n) {
     backward_input_zeros(padded, dy + n * p.K * p.P * p.Q, w, image.get());
-    parallel_for(p.C, [&](std::int64_t c, int) {
+    parallel_for(p.C, padded.H * padded.W / 16, [&](std::int64_t c, int) {
       T* out = dx + (n * p.C + c) * p.H * p.W;
       fill_zero(out, p.H * p.W);
       for (std::int64_t h = 0; h < padded.H; ++h) {

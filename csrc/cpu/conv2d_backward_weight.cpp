@@ -21,7 +21,8 @@ struct DotPlanes {
 };
 
 template <class T>
-using Dot = void (*)(const DotPlanes& planes, const T* dy, const T* x, const std::int64_t* offset, T* dw, std::int64_t pitch);
+using Dot = void (*)(const DotPlanes& planes, const T* dy, const T* x, const std::int64_t* offset, T* dw,
+                     std::int64_t pitch);
 
 // dw[k * pitch + t] += sum over f of dy[k * dy_plane + f] * x[offset[t] + f]
 //   dy (images, rows, positions), x (images, packed planes), offset (taps), dw (rows, pitch)
@@ -48,15 +49,18 @@ void dot(const DotPlanes& planes, const T* dy, const T* x, const std::int64_t* o
         }
     }
   }
+  // By way of memory: with 24 sums over lanes in line, GCC 12 keeps the accumulators on the stack, in the loop too.
+  T lanes[rows][taps][Lanes<T>::count];
 #pragma GCC unroll 8
   for (int k = 0; k < rows; ++k)
 #pragma GCC unroll 8
-    for (int t = 0; t < taps; ++t) {
-      Lanes<T> lanes;
+    for (int t = 0; t < taps; ++t)
 #pragma GCC unroll 8
-      for (int i = 0; i < parts; ++i) lanes.v[i] = sums[k][t][i];
-      dw[k * pitch + t] += sum(lanes);
-    }
+      for (int i = 0; i < parts; ++i) store(lanes[k][t] + i * width<T>, sums[k][t][i]);
+#pragma GCC unroll 1
+  for (int k = 0; k < rows; ++k)
+#pragma GCC unroll 1
+    for (int t = 0; t < taps; ++t) dw[k * pitch + t] += sum(Lanes<T>::load(lanes[k][t]));
 }
 
 template <class T, int rows = dot_rows, int taps = dot_taps_for(dot_rows)>
@@ -70,7 +74,9 @@ Dot<T> find_dot(std::int64_t want_rows, std::int64_t want_taps) {
 }
 
 // The step of at most `most` that cuts n into pieces as even as possible.
-CONVOLITH_INLINE std::int64_t even_step(std::int64_t n, std::int64_t most) { return ceil_div(n, ceil_div(n, most)); }
+CONVOLITH_INLINE std::int64_t even_step(std::int64_t n, std::int64_t most) {
+  return ceil_div(n, ceil_div(n, most));
+}
 
 }  // namespace
 
@@ -83,8 +89,8 @@ void conv2d_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
   const Axis vertical(p.R, p.stride_h, p.dilation_h), horizontal(p.S, p.stride_w, p.dilation_w);
   const std::int64_t pitch = p.Q + horizontal.reach(), phases = vertical.phases * horizontal.phases;
 
-  // Tasks: blocks of filter rows x blocks of input channels, and chunks of the batch where that is too few; chunks leave
-  // partial sums (8 MiB at most) that are added in order.
+  // Tasks: blocks of filter rows x blocks of input channels, and chunks of the batch where that is too few; chunks
+  // leave partial sums (8 MiB at most) that are added in order.
   constexpr std::int64_t block = 32, enough = 8, partial_bytes = 8 << 20, budget = 512 * 1024;
   const std::int64_t k_blocks = ceil_div(KG, block), c_blocks = ceil_div(CG, block), blocks = p.G * k_blocks * c_blocks;
   const std::int64_t affordable = max_of<std::int64_t>(1, partial_bytes / (dw_size * std::int64_t{sizeof(T)}));
@@ -100,8 +106,8 @@ void conv2d_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
   const std::int64_t x_plane = plane_pitch<T>(positions + vertical.reach() * pitch + horizontal.reach());
   const std::int64_t dy_plane = plane_pitch<T>(positions);
   const std::int64_t x_image = block_c * phases * x_plane, dy_image = block_k * dy_plane;
-  const std::int64_t together = max_of<std::int64_t>(
-      1, min_of(chunk_images, budget / ((x_image + dy_image) * std::int64_t{sizeof(T)})));
+  const std::int64_t together =
+      max_of<std::int64_t>(1, min_of(chunk_images, budget / ((x_image + dy_image) * std::int64_t{sizeof(T)})));
 
   Scratch<std::int64_t> offset(block_c * cells), from((horizontal.phases + 1) * pitch);
   for (std::int64_t t = 0; t < block_c * cells; ++t) {
@@ -117,7 +123,8 @@ void conv2d_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
 
   const std::int64_t buffer_size = together * (x_image + dy_image);
   Scratch<T> buffers(max_threads() * buffer_size), partial(chunks > 1 ? chunks * dw_size : 0);
-  parallel_for(chunks * blocks, [&](std::int64_t task, int thread) {
+  const std::int64_t cost = p.N * p.P * p.Q * dw_size / (16 * chunks * blocks);
+  parallel_for(chunks * blocks, cost, [&](std::int64_t task, int thread) {
     const std::int64_t chunk = task / blocks, g = task % blocks / (k_blocks * c_blocks);
     const std::int64_t k0 = task / c_blocks % k_blocks * block, c0 = task % c_blocks * block;
     const std::int64_t rows_k = min_of(block, KG - k0), rows_c = min_of(block, CG - c0), taps = rows_c * cells;

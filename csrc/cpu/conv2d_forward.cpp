@@ -18,7 +18,7 @@ void conv2d_forward(const Conv2d& p, const T* x, const T* w, const T* bias, T* y
   const std::int64_t plane = plane_pitch<T>((cut.band_rows + vertical.reach()) * pitch);
 
   Scratch<T> filter(p.K * taps);  // (group, block, tap, row)
-  parallel_for(p.G * blocks.blocks, [&](std::int64_t task, int) {
+  parallel_for(p.G * blocks.blocks, blocks.height * taps, [&](std::int64_t task, int) {
     const std::int64_t first = task / blocks.blocks * KG, block = task % blocks.blocks;
     pack_rows(blocks, block, taps, filter.get() + (first + block * blocks.height) * taps,
               [&](std::int64_t k, std::int64_t t) { return w[(first + k) * taps + t]; });
@@ -32,12 +32,13 @@ void conv2d_forward(const Conv2d& p, const T* x, const T* w, const T* bias, T* y
   }
   Scratch<Columns> columns(horizontal.phases);
   for (std::int64_t b = 0; b < horizontal.phases; ++b)
-    columns.get()[b] = plan_columns(from.get() + b * pitch, pitch, horizontal.first(b) - p.pad_left, p.stride_w, p.W,
-                                    p.padding_mode);
+    columns.get()[b] =
+        plan_columns(from.get() + b * pitch, pitch, horizontal.first(b) - p.pad_left, p.stride_w, p.W, p.padding_mode);
 
   const std::int64_t planes_size = CG * phases * plane + read_slack<T>, tile_size = max_rows * max_vectors * width<T>;
   Scratch<T> buffers(max_threads() * (planes_size + tile_size));
-  parallel_for(p.N * p.G * cut.bands * cut.shares, [&](std::int64_t task, int thread) {
+  const std::int64_t tasks = p.N * p.G * cut.bands * cut.shares, cost = p.N * p.P * p.Q * p.K * taps / (16 * tasks);
+  parallel_for(tasks, cost, [&](std::int64_t task, int thread) {
     const std::int64_t share = task % cut.shares, band = task / cut.shares % cut.bands;
     const std::int64_t image = task / (cut.shares * cut.bands), n = image / p.G, g = image % p.G;
     const std::int64_t p0 = band * cut.band_rows, rows = min_of(cut.band_rows, p.P - p0);

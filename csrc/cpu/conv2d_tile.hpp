@@ -51,7 +51,7 @@ void correlate(const RowBlocks& blocks, std::int64_t begin, std::int64_t end, st
           const T* from = tile + k * step + runs[r].position;
           T* y = out + runs[r].to;
           if (to.column == 1)
-            for (std::int64_t j = 0; j < runs[r].length; ++j) y[j] = from[j] + add;
+            map_run(from, runs[r].length, y, [&](auto v) CONVOLITH_INLINED { return v + add; });
           else
             for (std::int64_t j = 0; j < runs[r].length; ++j) y[j * to.column] = from[j] + add;
         }

@@ -94,7 +94,7 @@ void gemm(std::int64_t m, std::int64_t n, std::int64_t k, Matrix<T> a, Matrix<T>
   const std::int64_t cuts = min_of(blocks.blocks, ceil_div(std::int64_t{8}, panels));
 
   Scratch<T> a_packed(m * k);  // (slice, block, tap, row)
-  parallel_for(blocks.blocks, [&](std::int64_t block, int) {
+  parallel_for(blocks.blocks, blocks.height * k, [&](std::int64_t block, int) {
     for (std::int64_t k0 = 0; k0 < k; k0 += depth) {
       const std::int64_t taps = min_of(depth, k - k0);
       pack_rows(blocks, block, taps, a_packed.get() + m * k0 + block * blocks.height * taps,
@@ -107,7 +107,8 @@ void gemm(std::int64_t m, std::int64_t n, std::int64_t k, Matrix<T> a, Matrix<T>
   const std::int64_t panel_size = min_of(k, depth) * panel, tile_size = max_rows * panel;
   Scratch<T> buffers(max_threads() * (panel_size + tile_size));
 
-  parallel_for(panels * cuts, [&](std::int64_t task, int thread) {
+  const std::int64_t cost = panel * k * (1 + m / cuts) / 16;
+  parallel_for(panels * cuts, cost, [&](std::int64_t task, int thread) {
     T* b_packed = buffers.get() + thread * (panel_size + tile_size);  // (tap, column)
     T* tile = b_packed + panel_size;                                  // (row, column)
     const std::int64_t j0 = task / cuts * panel, columns = min_of(panel, n - j0), cut = task % cuts;

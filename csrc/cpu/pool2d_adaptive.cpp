@@ -38,18 +38,40 @@ CONVOLITH_INLINE T mean_of(const T* x, std::int64_t n) {
   return sum(total) / static_cast<T>(n);
 }
 
-// Where the first maximum of x (n) is, or the first NaN: find its value, then where it stands.
+// Whether v is to replace `most`, which stands before it: the first maximum stays, and so does the first NaN.
+template <class T>
+CONVOLITH_INLINE bool exceeds(T v, T most) {
+  return !(v <= most) && most == most;
+}
+
+// Where the first maximum of x (n) is, or the first NaN.  Every lane keeps its own, in pieces that its index can count.
 template <class T>
 CONVOLITH_INLINE std::int64_t first_maximum(const T* x, std::int64_t n) {
-  Lanes<T> top(x[0]);
-  for_lanes<T>(0, n, [&](std::int64_t i, auto m) CONVOLITH_INLINED {
-    const Lanes<T> v = Lanes<T>::load(x + i, m, x[0]);
-    top = where(greater_or_nan(v, top) & equal(top, top), v, top);
-  });
-  const T most = reduce(top, [](auto a, auto b) CONVOLITH_INLINED { return a != a || !(b != b || b > a) ? a : b; });
-  std::int64_t i = 0;
-  while (x[i] != most && (most == most || x[i] == x[i])) ++i;
-  return i;
+  constexpr std::int64_t piece = std::int64_t{1} << 30;
+  IntOf<T> counting[Lanes<T>::count];
+  for (std::int64_t i = 0; i < Lanes<T>::count; ++i) counting[i] = static_cast<IntOf<T>>(i);
+  std::int64_t best = 0;
+  for (std::int64_t begin = 0; begin < n; begin += piece) {
+    Lanes<T> top(x[begin]);
+    Mask<T> here = Mask<T>::load(counting), where_top(IntOf<T>(0));
+    for_lanes<T>(begin, min_of(n, begin + piece), [&](std::int64_t i, auto m) CONVOLITH_INLINED {
+      const Lanes<T> v = Lanes<T>::load(x + i, m, x[begin]);
+      const Mask<T> take = greater_or_nan(v, top) & equal(top, top);
+      top = where(take, v, top);
+      where_top = where(take, here, where_top);
+      here = here + Mask<T>(static_cast<IntOf<T>>(Lanes<T>::count));
+    });
+    T value[Lanes<T>::count];
+    IntOf<T> index[Lanes<T>::count];
+    top.store(value);
+    where_top.store(index);
+    for (std::int64_t i = 0; i < Lanes<T>::count; ++i) {
+      const std::int64_t at = begin + index[i];
+      const bool as_good = !exceeds(x[best], value[i]);
+      if (exceeds(value[i], x[best]) || (as_good && at < best)) best = at;
+    }
+  }
+  return best;
 }
 
 }  // namespace
@@ -118,7 +140,7 @@ void adaptive_max_pool2d_forward(const AdaptivePool2d& p, const T* x, T* y, std:
         for (std::int64_t h = top; h < bottom; ++h) {
           for (std::int64_t w = left; w < right; ++w) {
             const T v = x[plane * in + h * p.W + w], most = x[plane * in + best];
-            if (!(v <= most) && most == most) best = h * p.W + w;
+            if (exceeds(v, most)) best = h * p.W + w;
           }
         }
         indices[plane * out + i] = best;

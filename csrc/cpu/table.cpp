@@ -8,7 +8,7 @@
 namespace convolith::CONVOLITH_ISA {
 
 void fill(Tables& tables) {
-#define KERNEL(name, Problem, ...)                                              \
+#define KERNEL(name, Problem, ...)                                               \
   tables.f32.name = {#name, "cpu " CONVOLITH_TEXT(CONVOLITH_ISA), &name<float>}; \
   tables.f64.name = {#name, "cpu " CONVOLITH_TEXT(CONVOLITH_ISA), &name<double>};
 #include "../kernels.inc"

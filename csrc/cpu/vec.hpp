@@ -73,6 +73,10 @@ template <>
 struct IntType<std::int64_t> {
   using type = std::int64_t;
 };
+template <>
+struct IntType<std::uint64_t> {
+  using type = std::int64_t;
+};
 template <class T>
 using IntOf = typename IntType<T>::type;
 
@@ -101,10 +105,12 @@ struct Lanes {
   }
   static CONVOLITH_INLINE Lanes load(const T* p, Whole, T = T(0)) { return load(p); }
   CONVOLITH_INLINE void store(T* p, Whole) const { store(p); }
-  // The first n < count elements, the rest `fill`.  Compilers make masked loads and stores of these two loops.
+  // The first n < count elements, the rest `fill`.  Compilers make masked loads and stores of these two loops
+  // unless they unroll them first.
   static CONVOLITH_INLINE Lanes load(const T* p, std::int64_t n, T fill = T(0)) {
     alignas(64) T buffer[count];
     const auto end = static_cast<IntOf<T>>(n);
+#pragma GCC unroll 1
     for (IntOf<T> i = 0; i < count; ++i) buffer[i] = i < end ? p[i] : fill;
     return load(buffer);
   }
@@ -112,6 +118,7 @@ struct Lanes {
     alignas(64) T buffer[count];
     store(buffer);
     const auto end = static_cast<IntOf<T>>(n);
+#pragma GCC unroll 1
     for (IntOf<T> i = 0; i < count; ++i)
       if (i < end) p[i] = buffer[i];
   }
@@ -179,6 +186,11 @@ CONVOLITH_INLINE Lanes<To> bits_as(Lanes<From> a) {
 template <class T>
 CONVOLITH_INLINE Lanes<T> shift_left(Lanes<T> a, int bits) {
   for (auto& r : a.v) r = r << bits;
+  return a;
+}
+template <class T>
+CONVOLITH_INLINE Lanes<T> shift_right(Lanes<T> a, int bits) {
+  for (auto& r : a.v) r = r >> bits;
   return a;
 }
 // |a| with the sign of b.

@@ -70,20 +70,22 @@ Conv2d resolve(const Check& check, const Shape& x, const char* x_name, const Sha
   p.P = window_outputs(p.H, p.R, p.stride_h, p.dilation_h, p.pad_top, p.pad_bottom);
   p.Q = window_outputs(p.W, p.S, p.stride_w, p.dilation_w, p.pad_left, p.pad_right);
   check.require(p.P > 0 && p.Q > 0, "the kernel spans ",
-                text(Shape{p.dilation_h * (p.R - 1) + 1, p.dilation_w * (p.S - 1) + 1}), " but the padded input is only ",
-                text(Shape{p.H + pad.top + pad.bottom, p.W + pad.left + pad.right}));
+                text(Shape{p.dilation_h * (p.R - 1) + 1, p.dilation_w * (p.S - 1) + 1}),
+                " but the padded input is only ", text(Shape{p.H + pad.top + pad.bottom, p.W + pad.left + pad.right}));
   return p;
 }
 
 void check_gradient(const Check& check, const Array& dy, const Conv2d& p) {
   const Shape expected{p.N, p.K, p.P, p.Q};
-  check.require(dy.shape == expected, "dy is ", text(dy.shape), " but these shapes and options give an output of ", text(expected));
+  check.require(dy.shape == expected, "dy is ", text(dy.shape), " but these shapes and options give an output of ",
+                text(expected));
 }
 
 }  // namespace
 
-Array conv2d_forward(const Array& x, const Array& w, const MaybeArray& bias, const PairArg& stride, const PaddingArg& padding,
-                     const PairArg& dilation, const Int& groups, const Text& padding_mode, const MaybeTarget& out) {
+Array conv2d_forward(const Array& x, const Array& w, const MaybeArray& bias, const PairArg& stride,
+                     const PaddingArg& padding, const PairArg& dilation, const Int& groups, const Text& padding_mode,
+                     const MaybeTarget& out) {
   const Check check("conv2d");
   check.floating(x, "x");
   check.floating(w, "w");
@@ -108,9 +110,8 @@ Array conv2d_backward_input(const Array& dy, const Array& w, const ShapeArg& inp
   const Conv2d p = resolve(check, x, "input_shape", w.shape, "w", {stride, padding, dilation, groups, padding_mode});
   check_gradient(check, dy, p);
   const Array dx = check.output(out, x, dy.dtype, {&dy, &w});
-  by_dtype(dy.dtype, [&]<class T>(T) {
-    kernels<T>(dy.device).conv2d_backward_input(p, dy.ptr<T>(), w.ptr<T>(), dx.ptr<T>());
-  });
+  by_dtype(dy.dtype,
+           [&]<class T>(T) { kernels<T>(dy.device).conv2d_backward_input(p, dy.ptr<T>(), w.ptr<T>(), dx.ptr<T>()); });
   return dx;
 }
 
@@ -125,9 +126,8 @@ Array conv2d_backward_weight(const Array& dy, const Array& x, const ShapeArg& we
   const Conv2d p = resolve(check, x.shape, "x", w, "weight_shape", {stride, padding, dilation, groups, padding_mode});
   check_gradient(check, dy, p);
   const Array dw = check.output(out, w, x.dtype, {&dy, &x});
-  by_dtype(x.dtype, [&]<class T>(T) {
-    kernels<T>(x.device).conv2d_backward_weight(p, dy.ptr<T>(), x.ptr<T>(), dw.ptr<T>());
-  });
+  by_dtype(x.dtype,
+           [&]<class T>(T) { kernels<T>(x.device).conv2d_backward_weight(p, dy.ptr<T>(), x.ptr<T>(), dw.ptr<T>()); });
   return dw;
 }
 

@@ -5,7 +5,9 @@ namespace convolith::ops {
 namespace {
 
 // dy (..., O) as O columns under the rows of whatever stands before.
-std::int64_t leading(const Array& a) { return a.shape.size(0, a.shape.rank - 1); }
+std::int64_t leading(const Array& a) {
+  return a.shape.size(0, a.shape.rank - 1);
+}
 
 Shape with_last(Shape shape, std::int64_t last) {
   shape[-1] = last;
@@ -14,7 +16,8 @@ Shape with_last(Shape shape, std::int64_t last) {
 
 void check_matrix(const Check& check, const Array& a, const char* name) {
   check.floating(a, name);
-  check.require(a.shape.rank >= 1 && a.shape[-1] > 0, name, " must have a last axis of at least 1, got shape ", text(a.shape));
+  check.require(a.shape.rank >= 1 && a.shape[-1] > 0, name, " must have a last axis of at least 1, got shape ",
+                text(a.shape));
 }
 
 }  // namespace

@@ -26,9 +26,11 @@ void check_labels(const Check& check, const Array& target, const Shape& shape, s
                   std::int64_t ignored) {
   check.has_shape(target, "target", shape);
   const std::int64_t* label = target.ptr<std::int64_t>();
-  for (std::int64_t i = 0; i < target.size(); ++i)
-    check.require((label[i] >= 0 && label[i] < classes) || label[i] == ignored, element(shape, i), " is ", label[i],
-                  " but labels must be in [0, ", classes, ") or ignore_index, which is ", ignored);
+  for (std::int64_t i = 0; i < target.size(); ++i) {
+    if ((label[i] >= 0 && label[i] < classes) || label[i] == ignored) continue;
+    check.value_error(element(shape, i), " is ", label[i], " but labels must be in [0, ", classes,
+                      ") or ignore_index, which is ", ignored);
+  }
 }
 
 void check_probabilities(const Check& check, const Array& target, const Array& x, const char* x_name,
@@ -39,7 +41,7 @@ void check_probabilities(const Check& check, const Array& target, const Array& x
                 " probabilities; leave it at its default");
   by_dtype(target.dtype, [&]<class T>(T) {
     for (std::int64_t i = 0; i < target.size(); ++i)
-      check.require(!std::isnan(target.ptr<T>()[i]), element(target.shape, i), " is NaN");
+      if (std::isnan(target.ptr<T>()[i])) check.value_error(element(target.shape, i), " is NaN");
   });
 }
 

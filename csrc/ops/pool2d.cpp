@@ -40,7 +40,8 @@ Pool2d windows(const Check& check, const Shape& x, const PairArg& kernel_size, c
   const Pair distance = check.pair(dilation, "dilation", 1);
   const Padding& pad = check.value(padding, "padding", "an int, (vertical, horizontal) or (top, bottom, left, right)");
   if (!pad.name.empty())
-    check.type_error("padding must be an int, (vertical, horizontal) or (top, bottom, left, right), got '", pad.name, "'");
+    check.type_error("padding must be an int, (vertical, horizontal) or (top, bottom, left, right), got '", pad.name,
+                     "'");
   p.N = x[0], p.C = x[1], p.H = x[2], p.W = x[3], p.R = kernel.h, p.S = kernel.w;
   p.stride_h = step.h, p.stride_w = step.w, p.dilation_h = distance.h, p.dilation_w = distance.w;
   p.pad_top = pad.top, p.pad_bottom = pad.bottom, p.pad_left = pad.left, p.pad_right = pad.right;

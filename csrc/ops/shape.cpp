@@ -106,13 +106,13 @@ Arrays concat_backward(const Array& dy, const IntsArg& sizes, const Int& dim, co
   std::int64_t total = 0;
   std::vector<Check::Wanted> wanted;
   for (std::int64_t extent : extents) {
-    check.require(extent >= 0 && extent <= dy.shape[axis], "sizes must be between 0 and the ", dy.shape[axis],
-                  " of dy along axis ", axis, ", got ", extent);
+    check.require(extent >= 0 && extent <= INT64_MAX - total, "sizes must be at least 0 and add up to the ",
+                  dy.shape[axis], " of dy along axis ", axis, ", got ", extent);
     total += extent;
     wanted.push_back({with(dy.shape, axis, extent), dy.dtype});
   }
-  check.require(total == dy.shape[axis], "sizes add up to ", total, " but dy has ", dy.shape[axis], " along axis ", axis,
-                " (dy is ", text(dy.shape), ")");
+  check.require(total == dy.shape[axis], "sizes add up to ", total, " but dy has ", dy.shape[axis], " along axis ",
+                axis, " (dy is ", text(dy.shape), ")");
   Arrays pieces = check.outputs(out, wanted, {&dy});
   pieces.list = true;
   const std::int64_t outer = dy.shape.size(0, axis), inner = dy.shape.size(axis + 1, dy.shape.rank);

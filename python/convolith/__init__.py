@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from convolith._C import get_num_threads, set_num_threads
+from convolith._C import build_info, get_num_threads, set_num_threads
 from convolith._random import manual_seed
 from convolith.config import show_config
 from convolith.tensor import Tensor, from_dlpack, is_grad_enabled, no_grad, tensor
@@ -18,7 +18,7 @@ from convolith.tensor import Tensor, from_dlpack, is_grad_enabled, no_grad, tens
 if TYPE_CHECKING:
     from convolith import data, metrics, models, nn, optim, primitives, reference, train, viz
 
-__version__ = "0.1.0"
+__version__ = build_info()["version"]
 
 _SUBMODULES = (
     "data",

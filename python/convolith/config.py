@@ -20,13 +20,14 @@ def config() -> dict[str, str]:
     import convolith
 
     threads = _C.get_num_threads()
+    build = {name.replace("_", " "): value for name, value in _C.build_info().items()}
+    del build["version"]
     rows = {
         "convolith": convolith.__version__,
         "ISA": f"{_C.isa()} (available: {', '.join(_C.available_isas())})",
         "threads": f"{threads} (CONVOLITH_NUM_THREADS or set_num_threads changes it)",
-        **{name.replace("_", " "): value for name, value in _C.build_info().items()},
+        **build,
         "NumPy": np.__version__,
-        "cuda": "not built: this version has CPU kernels only",
     }
     for module, purpose, remedy in _OPTIONAL:
         present = importlib.util.find_spec(module) is not None

@@ -6,11 +6,11 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from convolith import reference
 from numpy.random import Generator
 from numpy.typing import DTypeLike
 
 from cases.table import Arguments, case, normal
+from convolith import reference
 
 # x, options: the function's, and of this table: affine, running, offset (added to x).
 BATCH_NORM: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {

@@ -7,11 +7,11 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from convolith import reference
 from numpy.random import Generator
 from numpy.typing import DTypeLike
 
 from cases.table import Arguments, case, integers, normal
+from convolith import reference
 
 # Convolution: x (N, C, H, W), w (K, C/G, R, S), options.
 CONV2D: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {

@@ -7,11 +7,11 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from convolith import reference
 from numpy.random import Generator
 from numpy.typing import DTypeLike
 
 from cases.table import Arguments, case, few_values, integers, normal, with_infinities, with_nan
+from convolith import reference
 
 # Pooling: x, kernel_size, options.
 POOL2D: dict[str, tuple[tuple[int, ...], Any, dict[str, Any]]] = {

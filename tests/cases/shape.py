@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from convolith import reference
 
 from cases.table import case, normal
+from convolith import reference
 
 # Shapes.
 for _name, _shape, _dims in (

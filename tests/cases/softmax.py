@@ -6,11 +6,11 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from convolith import reference
 from numpy.random import Generator
 from numpy.typing import DTypeLike
 
 from cases.table import Arguments, case, masked, normal
+from convolith import reference
 
 # Softmax: x, dim, scale of the logits.
 SOFTMAX: dict[str, tuple[tuple[int, ...], int, float]] = {
