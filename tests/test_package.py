@@ -89,3 +89,21 @@ def test_threads_are_settable() -> None:
     finally:
         cv.set_num_threads(before)
     assert cv.get_num_threads() == before >= 1
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "words"),
+    [
+        ((), {}, "missing a required argument: 'x'"),
+        ((np.zeros((1, 1, 3, 3)),), {}, "missing a required argument: 'w'"),
+        ((1, 2, 3, 4), {}, "too many positional arguments"),
+        ((1, 2), {"strides": 2}, "unexpected keyword argument 'strides'"),
+    ],
+)
+def test_wrong_arguments_get_one_sentence(
+    args: tuple[object, ...], kwargs: dict[str, int], words: str
+) -> None:
+    with pytest.raises(TypeError, match=words) as raised:
+        primitives.conv2d_forward(*args, **kwargs)
+    assert str(raised.value).startswith("conv2d_forward: ")
+    assert "\n" not in str(raised.value)

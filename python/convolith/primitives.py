@@ -8,6 +8,7 @@ the dtype it was given (float32 or float64), and it checks its arguments.
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +20,19 @@ if TYPE_CHECKING:
 
 def _dressed(name: str) -> Callable[..., Any]:
     """The compiled function `name`, wearing the reference's signature and documentation."""
-    compiled = getattr(_C, name)
+    compiled, specification = getattr(_C, name), getattr(reference, name)
 
     def primitive(*args: Any, **kwargs: Any) -> Any:
-        return compiled(*args, **kwargs)
+        try:
+            return compiled(*args, **kwargs)
+        except TypeError:
+            try:
+                inspect.signature(specification).bind(*args, **kwargs)
+            except TypeError as error:  # not even the right arguments: say so in Python's words
+                raise TypeError(f"{name}: {error}") from None
+            raise
 
-    functools.update_wrapper(primitive, getattr(reference, name))
+    functools.update_wrapper(primitive, specification)
     primitive.__module__ = __name__
     return primitive
 
