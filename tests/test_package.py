@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import inspect
 import json
+import os
 import pkgutil
 import subprocess
 import sys
@@ -107,3 +108,80 @@ def test_wrong_arguments_get_one_sentence(
         primitives.conv2d_forward(*args, **kwargs)
     assert str(raised.value).startswith("conv2d_forward: ")
     assert "\n" not in str(raised.value)
+
+
+def test_unknown_isa_is_one_sentence() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "convolith", "info"],
+        env={**os.environ, "CONVOLITH_ISA": "sse9"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("convolith: CONVOLITH_ISA: 'sse9' is not available")
+    assert done.stderr.count("\n") == 1
+
+
+def test_forced_isa_serves() -> None:
+    for isa in _C.available_isas():
+        code = "from convolith import _C; print(_C.isa())"
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "CONVOLITH_ISA": isa},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.strip() == isa
+
+
+def test_forked_child_computes() -> None:
+    code = """
+import os, numpy as np
+from convolith import primitives as p, set_num_threads
+set_num_threads(2)
+x = np.ones((64, 8, 32, 32), np.float32)
+w = np.ones((8, 8, 3, 3), np.float32)
+y = p.conv2d_forward(x, w)
+child = os.fork()
+if child == 0:
+    os._exit(0 if (p.conv2d_forward(x, w) == y).all() else 1)
+print(os.waitpid(child, 0)[1])
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout.strip() == "0"
+
+
+def test_only_the_entry_point_is_exported() -> None:
+    listing = subprocess.run(
+        ["nm", "-D", "--defined-only", _C.__file__], capture_output=True, text=True, check=True
+    ).stdout
+    exported = {line.split()[-1] for line in listing.splitlines()}
+    assert {name for name in exported if "convolith" in name} == set()
+    assert "PyInit__C" in exported
+
+
+def test_symbol_check_finds_strangers(tmp_path: Path) -> None:
+    source = tmp_path / "kernels.cpp"
+    source.write_text(
+        "namespace convolith::avx2 { void ours() {} }\n"
+        "template <class T> __attribute__((noinline)) T shared(T x) { return x + 1; }\n"
+        "template int shared(int);\n"
+    )
+    object_file = tmp_path / "kernels.o"
+    subprocess.run(["c++", "-c", str(source), "-o", str(object_file)], check=True)
+    check = Path(__file__).parent.parent / "cmake" / "check_symbols.py"
+    done = subprocess.run(
+        [sys.executable, str(check), "--isa", "avx2", str(object_file)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "shared" in done.stderr
+    assert "ours" not in done.stderr
