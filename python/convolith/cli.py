@@ -23,6 +23,7 @@ from convolith import metrics
 from convolith.data import load_digit_image
 from convolith.models import summary
 from convolith.train import BEST, LAST, recipe
+from convolith.train.checkpoint import load_checkpoint
 from convolith.train.files import writable_directory, write_atomically
 from convolith.train.recipe import Score, Settings
 from convolith.viz import curves
@@ -251,12 +252,7 @@ def _train(args: argparse.Namespace) -> int:
     try:
         job.run()
     except KeyboardInterrupt:
-        _complain(
-            f"interrupted after {trainer.epoch} of {settings.epochs} epochs; "
-            f"go on with: convolith train --resume {folder / LAST}"
-            if trainer.epoch
-            else "interrupted in the first epoch: there is nothing to resume yet"
-        )
+        _complain(_interrupted(folder / LAST, settings.epochs))
         return INTERRUPTED
 
     score = recipe.score(trainer.model.eval(), job.normalize, job.digits)
@@ -295,6 +291,17 @@ def _write(folder: Path, history: list[dict[str, Any]], result: dict[str, Any]) 
     table.writerows(history)
     write_atomically(folder / "history.csv", text.getvalue().encode())
     write_atomically(folder / "result.json", (json.dumps(result, indent=2) + "\n").encode())
+
+
+def _interrupted(checkpoint: Path, epochs: int) -> str:
+    """What there is to resume: as the checkpoint has it, whenever Ctrl-C came."""
+    if not checkpoint.exists():
+        return "interrupted in the first epoch: there is nothing to resume yet"
+    done = len(load_checkpoint(checkpoint)[1]["history"])
+    return (
+        f"interrupted after {done} of {epochs} epochs; "
+        f"go on with: convolith train --resume {checkpoint}"
+    )
 
 
 def _print_score(score: Score, images: int) -> None:
