@@ -15,7 +15,6 @@ import multiprocessing
 import os
 import platform
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -147,9 +146,7 @@ def report(rows: list[Row], about: dict[str, Any]) -> dict[str, Any]:
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write whole or not at all."""
+    from convolith.train.files import write_atomically
+
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
-        json.dump(content, file, indent=2)
-        file.write("\n")
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, path)
+    write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())

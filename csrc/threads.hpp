@@ -24,7 +24,7 @@ int max_threads() noexcept;
 
 // What the calling thread saw of a parallel region, in ns: its own share of the work, then the wait for the others.
 // OpenMP runtimes spin while they wait.  Where other programs hold the processors, a thread that is not running keeps
-// the one that is spinning for whole time slices, and training becomes fifty times slower.  As results do not depend on
+// the one that is spinning for whole time slices, and training becomes many times slower.  As results do not depend on
 // the number of threads, we may go on with one.
 std::int64_t clock_ns() noexcept;
 void report_join(std::int64_t own, std::int64_t wait) noexcept;

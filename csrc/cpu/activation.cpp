@@ -4,29 +4,6 @@
 #include "parallel.hpp"
 
 namespace convolith::CONVOLITH_ISA {
-namespace {
-
-// y[i] = f(x[i]), all shapes (n).
-template <class T, class F>
-CONVOLITH_INLINE void map(std::int64_t n, const T* x, T* y, const F& f) {
-  parallel_ranges(n, elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
-    for_lanes<T>(begin, end,
-                 [&](std::int64_t i, auto n) CONVOLITH_INLINED { f(Lanes<T>::load(x + i, n)).store(y + i, n); });
-  });
-}
-
-// z[i] = f(x[i], y[i]), all shapes (n).
-template <class T, class F>
-CONVOLITH_INLINE void map(std::int64_t n, const T* x, const T* y, T* z, const F& f) {
-  parallel_ranges(n, elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
-    for_lanes<T>(begin, end, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
-      f(Lanes<T>::load(x + i, n), Lanes<T>::load(y + i, n)).store(z + i, n);
-    });
-  });
-}
-
-}  // namespace
-
 // y = max(x, 0); NaN passes through because 0 > NaN is false.
 template <class T>
 void relu_forward(const Map& p, const T* x, T* y) {
@@ -88,12 +65,5 @@ void tanh_backward(const Map& p, const T* dy, const T* y, T* dx) {
   map(p.n, dy, y, dx, [&](Lanes<T> g, Lanes<T> v) CONVOLITH_INLINED { return g * ((one - v) * (one + v)); });
 }
 INSTANTIATE(tanh_backward)
-
-// y = a + b
-template <class T>
-void add_forward(const Map& p, const T* a, const T* b, T* y) {
-  map(p.n, a, b, y, [](Lanes<T> v, Lanes<T> w) CONVOLITH_INLINED { return v + w; });
-}
-INSTANTIATE(add_forward)
 
 }  // namespace convolith::CONVOLITH_ISA

@@ -109,17 +109,11 @@ void conv2d_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
   const std::int64_t together =
       max_of<std::int64_t>(1, min_of(chunk_images, budget / ((x_image + dy_image) * std::int64_t{sizeof(T)})));
 
-  Scratch<std::int64_t> offset(block_c * cells), from((horizontal.phases + 1) * pitch);
-  for (std::int64_t t = 0; t < block_c * cells; ++t) {
-    const std::int64_t c = t / cells, r = t / p.S % p.R, s = t % p.S;
-    const std::int64_t at = (c * vertical.phases + vertical.phase_of(r)) * horizontal.phases + horizontal.phase_of(s);
-    offset.get()[t] = at * x_plane + vertical.shift(r) * pitch + horizontal.shift(s);
-  }
-  const Columns dy_columns = plan_columns(from.get(), pitch, 0, 1, p.Q, PaddingMode::zeros);
+  Scratch<std::int64_t> offset(block_c * cells), from(horizontal.phases * pitch), dy_from(pitch);
   Scratch<Columns> columns(horizontal.phases);
-  for (std::int64_t b = 0; b < horizontal.phases; ++b)
-    columns.get()[b] = plan_columns(from.get() + (b + 1) * pitch, pitch, horizontal.first(b) - p.pad_left, p.stride_w,
-                                    p.W, p.padding_mode);
+  plan_taps(p, vertical, horizontal, block_c, pitch, x_plane, offset.get());
+  plan_phases(p, horizontal, pitch, from.get(), columns.get());
+  const Columns dy_columns = plan_columns(dy_from.get(), pitch, 0, 1, p.Q, PaddingMode::zeros);
 
   const std::int64_t buffer_size = together * (x_image + dy_image);
   Scratch<T> buffers(max_threads() * buffer_size), partial(chunks > 1 ? chunks * dw_size : 0);

@@ -25,15 +25,9 @@ void conv2d_forward(const Conv2d& p, const T* x, const T* w, const T* bias, T* y
   });
 
   Scratch<std::int64_t> offset(taps), from(horizontal.phases * pitch);
-  for (std::int64_t t = 0; t < taps; ++t) {
-    const std::int64_t c = t / (p.R * p.S), r = t / p.S % p.R, s = t % p.S;
-    const std::int64_t at = (c * vertical.phases + vertical.phase_of(r)) * horizontal.phases + horizontal.phase_of(s);
-    offset.get()[t] = at * plane + vertical.shift(r) * pitch + horizontal.shift(s);
-  }
   Scratch<Columns> columns(horizontal.phases);
-  for (std::int64_t b = 0; b < horizontal.phases; ++b)
-    columns.get()[b] =
-        plan_columns(from.get() + b * pitch, pitch, horizontal.first(b) - p.pad_left, p.stride_w, p.W, p.padding_mode);
+  plan_taps(p, vertical, horizontal, CG, pitch, plane, offset.get());
+  plan_phases(p, horizontal, pitch, from.get(), columns.get());
 
   const std::int64_t planes_size = CG * phases * plane + read_slack<T>, tile_size = max_rows * max_vectors * width<T>;
   Scratch<T> buffers(max_threads() * (planes_size + tile_size));

@@ -21,8 +21,11 @@ INSTANTIATE(linear_backward_input)
 // dy (N, O), x (N, I), dw (O, I): dw = dy^T x
 template <class T>
 void linear_backward_weight(const Linear& p, const T* dy, const T* x, T* dw) {
-  if (p.N == 0) std::memset(dw, 0, static_cast<std::size_t>(p.O * p.I) * sizeof(T));
-  gemm<T>(p.N == 0 ? 0 : p.O, p.I, p.N, {dy, 1, p.O}, {x, p.I, 1}, nullptr, dw);
+  if (p.N == 0) {
+    std::memset(dw, 0, static_cast<std::size_t>(p.O * p.I) * sizeof(T));
+    return;
+  }
+  gemm<T>(p.O, p.I, p.N, {dy, 1, p.O}, {x, p.I, 1}, nullptr, dw);
 }
 INSTANTIATE(linear_backward_weight)
 

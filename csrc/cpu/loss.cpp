@@ -33,7 +33,7 @@ std::int64_t counted(const CrossEntropy& p, const std::int64_t* labels) {
   return n;
 }
 
-// How much the target at one position weighs altogether, and what dloss is multiplied by there.
+// What the gradient at one position is multiplied by.
 template <class T>
 CONVOLITH_INLINE T gradient_scale(const CrossEntropy& p, const T* dloss, std::int64_t position, std::int64_t count) {
   if (p.reduction == Reduction::none) return dloss[position];

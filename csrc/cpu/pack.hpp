@@ -122,6 +122,24 @@ CONVOLITH_INLINE void pack_row(const T* row, const Columns& columns, T* out) {
   for (std::int64_t j = columns.end; j < columns.count; ++j) out[j] = columns.from[j] < 0 ? T(0) : row[columns.from[j]];
 }
 
+// Where every tap (c, r, s) sees position 0 of packed planes; offset (channels, R, S).
+CONVOLITH_INLINE void plan_taps(const Conv2d& p, const Axis& vertical, const Axis& horizontal, std::int64_t channels,
+                                std::int64_t pitch, std::int64_t plane, std::int64_t* offset) {
+  for (std::int64_t t = 0; t < channels * p.R * p.S; ++t) {
+    const std::int64_t c = t / (p.R * p.S), r = t / p.S % p.R, s = t % p.S;
+    const std::int64_t at = (c * vertical.phases + vertical.phase_of(r)) * horizontal.phases + horizontal.phase_of(s);
+    offset[t] = at * plane + vertical.shift(r) * pitch + horizontal.shift(s);
+  }
+}
+
+// The columns of a row of every horizontal phase; from (phases, pitch), columns (phases).
+CONVOLITH_INLINE void plan_phases(const Conv2d& p, const Axis& horizontal, std::int64_t pitch, std::int64_t* from,
+                                  Columns* columns) {
+  for (std::int64_t b = 0; b < horizontal.phases; ++b)
+    columns[b] =
+        plan_columns(from + b * pitch, pitch, horizontal.first(b) - p.pad_left, p.stride_w, p.W, p.padding_mode);
+}
+
 // Rows [p0, p0 + rows) of every phase plane of one channel.
 //   x (H, W), columns (horizontal phases), planes (vertical phases, horizontal phases, plane)
 template <class T>

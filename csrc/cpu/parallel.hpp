@@ -50,6 +50,26 @@ CONVOLITH_INLINE void parallel_ranges(std::int64_t n, std::int64_t grain, const 
 // Elements of an element-wise loop per task: a few microseconds of work, what waking a thread costs.
 constexpr std::int64_t elementwise_grain = 16384;
 
+// Element-wise loops.
+// y[i] = f(x[i]), all shapes (n).
+template <class T, class F>
+CONVOLITH_INLINE void map(std::int64_t n, const T* x, T* y, const F& f) {
+  parallel_ranges(n, elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
+    for_lanes<T>(begin, end,
+                 [&](std::int64_t i, auto n) CONVOLITH_INLINED { f(Lanes<T>::load(x + i, n)).store(y + i, n); });
+  });
+}
+
+// z[i] = f(x[i], y[i]), all shapes (n).
+template <class T, class F>
+CONVOLITH_INLINE void map(std::int64_t n, const T* x, const T* y, T* z, const F& f) {
+  parallel_ranges(n, elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
+    for_lanes<T>(begin, end, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
+      f(Lanes<T>::load(x + i, n), Lanes<T>::load(y + i, n)).store(z + i, n);
+    });
+  });
+}
+
 // Uninitialised scratch memory from the pool, 64-byte aligned.
 template <class T>
 class Scratch {

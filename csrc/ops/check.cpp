@@ -1,6 +1,14 @@
 #include "check.hpp"
 
 namespace convolith {
+namespace {
+
+bool disjoint(const Array& x, const Array& y) {
+  return x.size() == 0 || y.size() == 0 || x.ptr<char>() + x.bytes() <= y.ptr<char>() ||
+         y.ptr<char>() + y.bytes() <= x.ptr<char>();
+}
+
+}  // namespace
 
 std::string text(const Shape& shape) {
   std::string s = "(";
@@ -108,8 +116,7 @@ void Check::in_place(const Target& target, const char* name, const Shape& shape,
 }
 
 void Check::apart(const Array& x, const char* x_name, const Array& y, const char* y_name) const {
-  const bool disjoint = x.ptr<char>() + x.bytes() <= y.ptr<char>() || y.ptr<char>() + y.bytes() <= x.ptr<char>();
-  require(disjoint || x.size() == 0 || y.size() == 0, x_name, " shares memory with ", y_name);
+  require(disjoint(x, y), x_name, " shares memory with ", y_name);
 }
 
 Array Check::output(const MaybeTarget& out, const Shape& shape, DType dtype, std::initializer_list<const Array*> inputs,
@@ -129,14 +136,8 @@ Array Check::output(const MaybeTarget& out, const Shape& shape, DType dtype, std
   has_shape(y, name, shape);
   require(out->writeable, name, " is read-only");
   require(out->contiguous, name, " must be C-contiguous");
-  const char* begin = y.ptr<char>();
-  const char* end = begin + y.bytes();
-  for (const Array* x : inputs) {
-    const char* x_begin = x->ptr<char>();
-    const bool apart = end <= x_begin || x_begin + x->bytes() <= begin;
-    const bool exactly_over = elementwise && x_begin == begin && x->bytes() == y.bytes();
-    require(apart || exactly_over || y.size() == 0 || x->size() == 0, name, " shares memory with an input");
-  }
+  for (const Array* x : inputs)
+    if (!(elementwise && x->data == y.data && x->bytes() == y.bytes())) apart(y, name, *x, "an input");
   return y;
 }
 

@@ -90,6 +90,11 @@ Arrays extremes(const Check& check, const Array& x, std::int64_t P, std::int64_t
   return results;
 }
 
+void check_gradient(const Check& check, const Array& dy, const Shape& expected, const Shape& input) {
+  check.require(dy.shape == expected, "dy must be ", text(expected), " for input_shape ", text(input), ", got ",
+                text(dy.shape));
+}
+
 Array scatter(const char* family, const Array& dy, const Array& indices, const ShapeArg& input_shape,
               const MaybeTarget& out) {
   const Check check(family);
@@ -137,8 +142,7 @@ Array adaptive_average_backward(const Check& check, const Array& dy, const Shape
   check.nchw(dy, "dy");
   const Shape& shape = input_nchw(check, input_shape);
   const Shape expected{shape[0], shape[1], global ? 1 : dy.shape[2], global ? 1 : dy.shape[3]};
-  check.require(dy.shape == expected, "dy must be ", text(expected), " for input_shape ", text(shape), ", got ",
-                text(dy.shape));
+  check_gradient(check, dy, expected, shape);
   const AdaptivePool2d p{shape[0], shape[1], shape[2], shape[3], dy.shape[2], dy.shape[3]};
   const Array dx = check.output(out, shape, dy.dtype, {&dy});
   by_dtype(dy.dtype,
@@ -205,8 +209,7 @@ Array avg_pool2d_backward(const Array& dy, const ShapeArg& input_shape, const Pa
   const Shape& shape = input_nchw(check, input_shape);
   const Pool2d p = averages(check, shape, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override);
   const Shape expected{p.N, p.C, p.P, p.Q};
-  check.require(dy.shape == expected, "dy must be ", text(expected), " for input_shape ", text(shape), ", got ",
-                text(dy.shape));
+  check_gradient(check, dy, expected, shape);
   const Array dx = check.output(out, shape, dy.dtype, {&dy});
   by_dtype(dy.dtype, [&]<class T>(T) { kernels<T>(dy.device).avg_pool2d_backward(p, dy.ptr<T>(), dx.ptr<T>()); });
   return dx;

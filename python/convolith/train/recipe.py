@@ -27,7 +27,7 @@ from convolith.nn import Module
 from convolith.optim.lr_scheduler import CosineAnnealingLR
 from convolith.tensor import Tensor, no_grad
 from convolith.train.checkpoint import load_checkpoint
-from convolith.train.trainer import Trainer, load_model
+from convolith.train.trainer import Trainer, load_arrays
 
 LEARNING_RATES = {"sgd": 0.05, "adam": 0.002}
 WEIGHT_DECAY = 5e-4
@@ -168,12 +168,12 @@ def load_classifier(
     ValueError, OSError
         If it is no such checkpoint, or cannot be read.
     """
-    _, info = load_checkpoint(path)
+    arrays, info = load_checkpoint(path)
     if "settings" not in info["config"]:
         raise ValueError(f"{path}: a checkpoint of convolith, but not of `convolith train`")
     settings = Settings(**info["config"]["settings"])
     model = LeNet5(settings.activation, settings.pool).eval()
-    load_model(model, path)
+    load_arrays(model, arrays, path)
     return model, Normalize(**info["config"]["normalize"]), info
 
 

@@ -20,7 +20,7 @@ from convolith.nn.functional import cross_entropy
 from convolith.optim import Optimizer
 from convolith.optim.lr_scheduler import CosineAnnealingLR
 from convolith.tensor import Tensor, no_grad
-from convolith.train.checkpoint import load_checkpoint, save_checkpoint
+from convolith.train.checkpoint import Arrays, load_checkpoint, save_checkpoint
 
 BEST = "best.safetensors"
 LAST = "last.safetensors"
@@ -241,17 +241,18 @@ class Trainer:
         own = type(self.optimizer).__name__
         if info["optimizer"] != own:
             raise ValueError(f"{path}: a run with {info['optimizer']}, and the optimizer is {own}")
-        state = info["optimizer_state"]
+        saved = info["optimizer_state"]
+        state = {number: dict(scalars) for number, scalars in saved["state"].items()}
         for key in [key for key in arrays if key.startswith(_OPTIMIZER)]:
             number, name = key.removeprefix(_OPTIMIZER).split(".", 1)
-            state["state"].setdefault(number, {})[name] = arrays[key]
-        load_model(self.model, path)
-        self.optimizer.load_state_dict(state)
+            state.setdefault(number, {})[name] = arrays[key]
+        load_arrays(self.model, arrays, path)
+        self.optimizer.load_state_dict({**saved, "state": state})
         if self.scheduler is not None:
             self.scheduler.load_state_dict(info["scheduler_state"])
         self.history = info["history"]
         if self.directory is not None and not (self.directory / BEST).exists():
-            save_checkpoint(self.directory / BEST, *load_checkpoint(path))
+            save_checkpoint(self.directory / BEST, arrays, info)
         _random.set_state(tuple(info["random_state"]))
 
 
@@ -275,12 +276,17 @@ def load_model(model: Module, path: str | os.PathLike[str]) -> dict[str, Any]:
         If it is no checkpoint of such a model.
     """
     arrays, info = load_checkpoint(path)
+    load_arrays(model, arrays, path)
+    return info
+
+
+def load_arrays(model: Module, arrays: Arrays, path: str | os.PathLike[str]) -> None:
+    """The part of `load_model` that follows reading: the arrays of the checkpoint `path`."""
     own = {name: array for name, array in arrays.items() if not name.startswith(_OPTIMIZER)}
     try:
         model.load_state_dict(own)
     except ValueError as error:
         raise ValueError(f"{path}: a checkpoint of another model: {error}") from error
-    return info
 
 
 def _correct(logits: Tensor, labels: Tensor) -> int:
