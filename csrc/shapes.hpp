@@ -11,6 +11,11 @@ namespace convolith {
 
 enum class PaddingMode : std::uint8_t { zeros, reflect, replicate, circular };
 enum class Reduction : std::uint8_t { none, mean, sum };
+enum class Activation : std::uint8_t { identity, relu };
+enum class Direction : std::uint8_t { forward, backward_input, backward_weight };
+
+// How a convolution is computed.  `automatic` is a request: kernels are told which one.
+enum class Algorithm : std::uint8_t { automatic, direct, gemm, depthwise, winograd };
 
 // y[i] = f(x[i]) for i < n, and whatever else walks over n independent elements.
 struct Map {
@@ -22,12 +27,20 @@ struct LeakyRelu {
   double negative_slope;
 };
 
-// Correlation of x (N, C, H, W) with w (K, C/G, R, S) into y (N, K, P, Q).
+// Correlation of x (N, C, H, W) with w (K, C/G, R, S) into y (N, K, P, Q), which ends with `activation`.
 struct Conv2d {
   std::int64_t N, C, H, W, K, R, S, P, Q, G;
   std::int64_t stride_h, stride_w, dilation_h, dilation_w;
   std::int64_t pad_top, pad_bottom, pad_left, pad_right;
   PaddingMode padding_mode;
+  Activation activation;
+  Algorithm algorithm;
+};
+
+// What serves a Conv2d, and why.  `automatic` where the algorithm asked for cannot; `reason` then says what it needs.
+struct Conv2dPlan {
+  Algorithm algorithm;
+  const char* reason;
 };
 
 // Windows of R x S over x (N, C, H, W) into y (N, C, P, Q).

@@ -96,6 +96,26 @@ values(
         "groups_negative": (conv(groups=-1), "groups", "-1"),
         "groups_and_C": (lambda: (a(2, 5, 8, 8), a(4, 2, 3, 3), {"groups": 2}), "2", "5"),
         "groups_and_K": (lambda: (a(2, 4, 8, 8), a(5, 2, 3, 3), {"groups": 2}), "2", "5"),
+        "algo": (conv(algo="fft"), "algo", "fft", "winograd"),
+        "algo_gemm": (conv(algo="gemm"), "gemm", "as large as the unpadded input"),
+        "algo_depthwise": (conv(algo="depthwise"), "depthwise", "one input channel per group"),
+        "winograd_stride": (conv(algo="winograd", stride=2), "winograd", "stride 1"),
+        "winograd_dilation": (conv(algo="winograd", dilation=2), "winograd", "dilation 1"),
+        "winograd_kernel": (
+            lambda: (a(2, 3, 8, 9), a(4, 3, 5, 3), {"algo": "winograd"}),
+            *("winograd", "3x3", "(2, 3, 8, 9)", "(4, 3, 5, 3)"),
+        ),
+        "winograd_groups": (
+            lambda: (a(2, 4, 8, 9), a(4, 2, 3, 3), {"algo": "winograd", "groups": 2}),
+            *("winograd", "groups = 1"),
+        ),
+        "activation": (conv(activation="swish"), "activation", "swish", "relu"),
+        "residual_shape": (
+            conv(residual=a(2, 4, 6, 6)),
+            "residual",
+            "(2, 4, 6, 6)",
+            "(2, 4, 6, 7)",
+        ),
         "out_shape": (conv(out=a(2, 4, 6, 6)), "out", "(2, 4, 6, 7)", "(2, 4, 6, 6)"),
         "out_not_contiguous": (conv(out=a(2, 4, 7, 6).swapaxes(2, 3)), "out", "contiguous"),
         "out_read_only": (conv(out=read_only(a(2, 4, 6, 7))), "out", "read-only"),
@@ -105,6 +125,8 @@ types(
     "conv2d_forward",
     {
         "list": (lambda: ([[1.0]], a(4, 3, 3, 3)), "x", "list"),
+        "algo": (conv(algo=1), "algo", "str", "1"),
+        "residual_dtype": (conv(residual=a(2, 4, 6, 7, dtype=np.float64)), "residual", "float64"),
         "none": (lambda: (a(2, 3, 8, 8), None), "w", "None"),
         "int32": (lambda: (a(2, 3, 8, 8, dtype=np.int32), a(4, 3, 3, 3)), "x", "int32"),
         "int64": (lambda: (a(2, 3, 8, 8, dtype=I64), a(4, 3, 3, 3)), "x", "int64"),
@@ -132,6 +154,22 @@ types(
 values(
     "conv2d_backward_input",
     {
+        "winograd_padding": (
+            lambda: (
+                a(1, 4, 12, 12),
+                a(4, 3, 3, 3),
+                (1, 3, 8, 8),
+                {"algo": "winograd", "padding": 3},
+            ),
+            *("winograd", "at most 2"),
+        ),
+        "winograd_padding_mode": (
+            lambda: (
+                *(a(1, 4, 8, 8), a(4, 3, 3, 3), (1, 3, 8, 8)),
+                {"algo": "winograd", "padding": 1, "padding_mode": "reflect"},
+            ),
+            *("winograd", "zeros"),
+        ),
         "dy_shape": (
             lambda: (a(2, 4, 5, 7), a(4, 3, 3, 3), (2, 3, 8, 9)),
             *("dy", "(2, 4, 5, 7)", "(2, 4, 6, 7)"),

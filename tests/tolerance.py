@@ -102,6 +102,48 @@ _MAGNITUDES: dict[str, Callable[[Arguments, Sequence[Array]], list[Any]]] = {
 }
 
 
+# Winograd's F(4, 3) in one dimension: y = A [(G g) * (B d)], points 0, 1, -1, 2, -2, infinity.
+_WINOGRAD_B = np.array(
+    [
+        [4, 0, -5, 0, 1, 0],
+        [0, -4, -4, 1, 1, 0],
+        [0, 4, -4, -1, 1, 0],
+        [0, -2, -1, 2, 1, 0],
+        [0, 2, -1, -2, 1, 0],
+        [0, 4, 0, -5, 0, 1],
+    ]
+)
+_WINOGRAD_G = (
+    np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24
+)
+_WINOGRAD_A = np.array(
+    [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
+)
+
+
+def _winograd_amplification() -> float:
+    """How much larger Winograd's rounding errors are than a plain sum's, for random data.
+
+    Each of the 36 products has an error in proportion to its own size, which the inverse transform
+    scales and adds up: independent errors, so squares add. The plain sum of three products has
+    magnitude sqrt(3). Two dimensions square the ratio (Barabasz et al. 2020, "Error analysis and
+    improving the accuracy of Winograd convolution"). The three directions are one trilinear form,
+    of which another factor is the output; the largest of the three counts.
+    """
+    factors = [np.square(m) for m in (_WINOGRAD_A.T, _WINOGRAD_B, _WINOGRAD_G)]
+    worst = 0.0
+    for i, out in enumerate(factors):
+        first, second = (f.sum(axis=1) for j, f in enumerate(factors) if j != i)
+        worst = max(worst, float((out.T @ (first * second)).max()) / 3)
+    return worst
+
+
+def _may_be_winograd(a: Arguments) -> bool:
+    if a.get("algo") != "auto":
+        return a.get("algo") == "winograd"
+    return tuple(a["weight_shape"] if "weight_shape" in a else a["w"].shape)[2:] == (3, 3)
+
+
 def magnitudes(
     function: Callable[..., Any],
     bound: inspect.BoundArguments,
@@ -119,6 +161,8 @@ def magnitudes(
         return special(bound.arguments, results)
     arguments = {name: _absolute(value) for name, value in bound.arguments.items()}
     absolute = run(function, arguments)
+    if _may_be_winograd(bound.arguments):
+        absolute = [_winograd_amplification() * a for a in absolute]
     if function.__name__.endswith("_step"):  # |update| <= |param| + |param - update|
         param, *state = map(np.abs, absolute)
         return [2 * np.abs(bound.arguments["param"]) + param, *state]

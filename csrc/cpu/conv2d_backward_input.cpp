@@ -3,6 +3,7 @@
 // filter rows, those with r * dilation mod stride = a, each at a constant distance: so dx is stride_h * stride_w
 // interleaved stride-1 correlations of dy, and the FLOPs are the forward's.
 #include "conv2d_tile.hpp"
+#include "conv2d_winograd.hpp"
 
 namespace convolith::CONVOLITH_ISA {
 namespace {
@@ -116,8 +117,8 @@ void backward_input_zeros(const Conv2d& p, const T* dy, const T* w, T* dx) {
                               column_begin,
                               column_end};
       correlate<T>(blocks, blocks.blocks * share / cut.shares, blocks.blocks * (share + 1) / cut.shares, taps,
-                   filter.get() + g * KG * CG * cells + CG * first, planes, offset.get() + first, pitch, nullptr, to,
-                   tile);
+                   filter.get() + g * KG * CG * cells + CG * first, planes, offset.get() + first, pitch, nullptr,
+                   {nullptr, Activation::identity}, to, tile);
     });
   });
 }
@@ -128,7 +129,8 @@ void backward_input_zeros(const Conv2d& p, const T* dy, const T* w, T* dx) {
 template <class T>
 void conv2d_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
   if (p.N == 0) return;
-  if (is_linear(p)) return linear_backward_input<T>(as_linear(p), dy, w, dx);
+  if (p.algorithm == Algorithm::winograd) return winograd_backward_input(p, dy, w, dx);
+  if (p.algorithm == Algorithm::gemm) return linear_backward_input<T>(as_linear(p), dy, w, dx);
   if (p.padding_mode == PaddingMode::zeros) return backward_input_zeros(p, dy, w, dx);
 
   // Other modes: the gradient of one padded image at a time, whose border is then added to where it was taken from.

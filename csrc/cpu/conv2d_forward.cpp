@@ -2,14 +2,14 @@
 // meets K/G * R * S FMAs, so the micro-kernel (gemm.hpp) is where the time goes: near its peak from some ten
 // filter rows on.
 #include "conv2d_tile.hpp"
+#include "conv2d_winograd.hpp"
 
 namespace convolith::CONVOLITH_ISA {
+namespace {
 
-// x (N, C, H, W), w (K, C/G, R, S), bias (K) or null, y (N, K, P, Q)
+// x (N, C, H, W), w (K, C/G, R, S), bias (K) or null, residual (N, K, P, Q) or null, y (N, K, P, Q)
 template <class T>
-void conv2d_forward(const Conv2d& p, const T* x, const T* w, const T* bias, T* y) {
-  if (p.N == 0) return;
-  if (is_linear(p)) return linear_forward<T>(as_linear(p), x, w, bias, y);
+void direct_forward(const Conv2d& p, const T* x, const T* w, const T* bias, const T* residual, T* y) {
   const std::int64_t CG = p.C / p.G, KG = p.K / p.G, taps = CG * p.R * p.S;
   const Axis vertical(p.R, p.stride_h, p.dilation_h), horizontal(p.S, p.stride_w, p.dilation_w);
   const std::int64_t pitch = p.Q + horizontal.reach(), phases = vertical.phases * horizontal.phases;
@@ -42,10 +42,31 @@ void conv2d_forward(const Conv2d& p, const T* x, const T* w, const T* bias, T* y
     for (std::int64_t c = 0; c < CG; ++c)
       pack_channel(p, x + (n * p.C + g * CG + c) * p.H * p.W, vertical, horizontal, columns.get(), p0,
                    rows + vertical.reach(), pitch, plane, planes + c * phases * plane);
-    const Destination<T> to{y + (n * p.K + g * KG) * p.P * p.Q, p.P * p.Q, p0 * p.Q, p.Q, 1, 0, rows, 0, p.Q};
+    const std::int64_t start = (n * p.K + g * KG) * p.P * p.Q;
+    const Destination<T> to{y + start, p.P * p.Q, p0 * p.Q, p.Q, 1, 0, rows, 0, p.Q};
     correlate(blocks, blocks.blocks * share / cut.shares, blocks.blocks * (share + 1) / cut.shares, taps,
-              filter.get() + g * KG * taps, planes, offset.get(), pitch, bias ? bias + g * KG : nullptr, to, tile);
+              filter.get() + g * KG * taps, planes, offset.get(), pitch, bias ? bias + g * KG : nullptr,
+              {residual ? residual + start : nullptr, p.activation}, to, tile);
   });
+}
+
+}  // namespace
+
+// x (N, C, H, W), w (K, C/G, R, S), bias (K) or null, residual (N, K, P, Q) or null, y (N, K, P, Q)
+template <class T>
+void conv2d_forward(const Conv2d& p, const T* x, const T* w, const T* bias, const T* residual, T* y) {
+  if (p.N == 0) return;
+  switch (p.algorithm) {
+    case Algorithm::winograd:
+      return winograd_forward(p, x, w, bias, residual, y);
+    case Algorithm::gemm:
+      linear_forward<T>(as_linear(p), x, w, bias, y);
+      return parallel_ranges(p.N * p.K, elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
+        Epilogue<T>{residual, p.activation}.finish(y, begin, end - begin);
+      });
+    default:
+      return direct_forward(p, x, w, bias, residual, y);
+  }
 }
 INSTANTIATE(conv2d_forward)
 

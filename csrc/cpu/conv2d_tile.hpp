@@ -2,6 +2,7 @@
 // back to rows of an image.
 #pragma once
 
+#include "epilogue.hpp"
 #include "gemm.hpp"
 #include "kernels.hpp"
 #include "pack.hpp"
@@ -19,11 +20,12 @@ struct Destination {
 
 // Blocks [begin, end) of the packed filter against every position of the planes.
 //   filter (block, taps, height), planes: tap t sees position f at planes[offset[t] + f], f = i * pitch + j;
-//   bias (rows) or null; tile: room for max_rows x max_vectors vectors
+//   bias (rows) or null; epilogue: relative to to.data, where to.column is 1; tile: room for max_rows x max_vectors
+//   vectors
 template <class T>
 void correlate(const RowBlocks& blocks, std::int64_t begin, std::int64_t end, std::int64_t taps, const T* filter,
-               const T* planes, const std::int64_t* offset, std::int64_t pitch, const T* bias, const Destination<T>& to,
-               T* tile) {
+               const T* planes, const std::int64_t* offset, std::int64_t pitch, const T* bias,
+               const Epilogue<T>& epilogue, const Destination<T>& to, T* tile) {
   struct Run {
     std::int64_t position, to, length;  // within the block of positions; from `origin`
   };
@@ -50,9 +52,10 @@ void correlate(const RowBlocks& blocks, std::int64_t begin, std::int64_t end, st
         for (int r = 0; r < n_runs; ++r) {
           const T* from = tile + k * step + runs[r].position;
           T* y = out + runs[r].to;
-          if (to.column == 1)
+          if (to.column == 1) {
             map_run(from, runs[r].length, y, [&](auto v) CONVOLITH_INLINED { return v + add; });
-          else
+            epilogue.finish(to.data, y - to.data, runs[r].length);
+          } else
             for (std::int64_t j = 0; j < runs[r].length; ++j) y[j * to.column] = from[j] + add;
         }
       }

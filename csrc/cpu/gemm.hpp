@@ -56,11 +56,66 @@ Micro<T> find_micro(std::int64_t want_rows, std::int64_t want_vectors) {
   return nullptr;
 }
 
-// Rows of the left operand cut into equal blocks of at most max_rows.
+// A matrix as pointer and strides: element (i, j) is data[i * row + j * column].
+template <class T>
+struct Matrix {
+  const T* data;
+  std::int64_t row, column;
+};
+
+template <class T>
+using Product = void (*)(std::int64_t depth, Matrix<T> a, Matrix<T> b, bool accumulate, T* c, std::int64_t pitch,
+                         const T* next);
+
+// c[i * pitch + j] (+)= sum over t of a(i, t) b(t, j), i < rows, j < vectors * width; b.column is 1
+template <class T, int rows, int vectors>
+void product(std::int64_t depth, Matrix<T> a, Matrix<T> b, bool accumulate, T* c, std::int64_t pitch, const T* next) {
+  Vec<T> sum[rows][vectors] = {};
+  if (accumulate) {
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; ++i)
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors; ++v) sum[i][v] = load(c + i * pitch + v * width<T>);
+  }
+  for (std::int64_t t = 0; t < depth; ++t) {
+    const T* at = a.data + t * a.column;
+    const T* bt = b.data + t * b.row;
+    __builtin_prefetch(next + t * Lanes<T>::count);
+    Vec<T> bv[vectors];
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v) bv[v] = load(bt + v * width<T>);
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; ++i)
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors; ++v) sum[i][v] += at[i * a.row] * bv[v];
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < rows; ++i)
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v) store(c + i * pitch + v * width<T>, sum[i][v]);
+}
+
+template <class T, int rows = max_rows, int vectors = vectors_for(max_rows)>
+Product<T> find_product(std::int64_t want_rows, std::int64_t want_vectors) {
+  if (want_rows == rows && want_vectors == vectors) return product<T, rows, vectors>;
+  if constexpr (rows > 1) {
+    if (want_rows < rows) return find_product<T, rows - 1, vectors_for(rows - 1)>(want_rows, want_vectors);
+  }
+  if constexpr (vectors > 1) return find_product<T, rows, vectors - 1>(want_rows, want_vectors);
+  return nullptr;
+}
+
+constexpr std::int64_t panel_vectors = vector_bytes == 64 ? 4 : 3;
+
+// Rows of the left operand cut into equal blocks of at most max_rows, or of what leaves registers for `vectors`.
 struct RowBlocks {
   std::int64_t rows, blocks, height;  // height of every block but the last
 
-  explicit RowBlocks(std::int64_t all) : rows(all), blocks(ceil_div(all, max_rows)), height(ceil_div(all, blocks)) {
+  explicit RowBlocks(std::int64_t all, std::int64_t vectors = 1) : rows(all) {
+    std::int64_t most = max_rows;
+    while (vectors_for(static_cast<int>(most)) < vectors) --most;
+    blocks = ceil_div(all, most);
+    height = ceil_div(all, blocks);
     blocks = ceil_div(rows, height);
   }
   CONVOLITH_INLINE std::int64_t height_of(std::int64_t block) const { return min_of(height, rows - block * height); }
@@ -74,13 +129,6 @@ CONVOLITH_INLINE void pack_rows(const RowBlocks& blocks, std::int64_t block, std
   for (std::int64_t k = 0; k < height; ++k)
     for (std::int64_t t = 0; t < taps; ++t) out[t * height + k] = at(first + k, t);
 }
-
-// A matrix as pointer and strides: element (i, j) is data[i * row + j * column].
-template <class T>
-struct Matrix {
-  const T* data;
-  std::int64_t row, column;
-};
 
 // c (m, n) = a (m, k) b (k, n) + bias (n), c row-major and contiguous.  b is packed panel by panel, deep sums are cut
 // into slices of `depth` so that a panel (depth x 24 vectors at most) stays in L2.

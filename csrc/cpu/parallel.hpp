@@ -70,6 +70,18 @@ CONVOLITH_INLINE void map(std::int64_t n, const T* x, const T* y, T* z, const F&
   });
 }
 
+// total (n) = partial (parts, n) added up in order.
+template <class T>
+CONVOLITH_INLINE void add_partial_sums(std::int64_t parts, std::int64_t n, const T* partial, T* total) {
+  parallel_ranges(n, elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      T sum = partial[i];
+      for (std::int64_t part = 1; part < parts; ++part) sum += partial[part * n + i];
+      total[i] = sum;
+    }
+  });
+}
+
 // Uninitialised scratch memory from the pool, 64-byte aligned.
 template <class T>
 class Scratch {

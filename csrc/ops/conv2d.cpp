@@ -1,18 +1,25 @@
 #include <algorithm>
 
+#include "../algorithms.hpp"
 #include "check.hpp"
 #include "ops.hpp"
 
 namespace convolith::ops {
 namespace {
 
-struct Options {
-  const PairArg& stride;
-  const PaddingArg& padding;
-  const PairArg& dilation;
-  const Int& groups;
-  const Text& padding_mode;
-};
+Algorithm algorithm_named(const Check& check, const Text& arg) {
+  const std::string& name = check.string(arg, "algo");
+  for (const Algorithm a : algorithms)
+    if (name == name_of(a)) return a;
+  check.value_error("algo must be 'auto', 'direct', 'gemm', 'depthwise' or 'winograd', got '", name, "'");
+}
+
+Activation activation_named(const Check& check, const Text& arg) {
+  const std::string& name = check.string(arg, "activation");
+  if (name == "identity") return Activation::identity;
+  if (name == "relu") return Activation::relu;
+  check.value_error("activation must be 'identity' or 'relu', got '", name, "'");
+}
 
 PaddingMode mode_named(const Check& check, const Text& arg) {
   const std::string& name = check.string(arg, "padding_mode");
@@ -26,7 +33,7 @@ PaddingMode mode_named(const Check& check, const Text& arg) {
 // The problem that shapes and options describe; complains about whatever does not fit together.  The names are those
 // of the arguments that the shapes came from.
 Conv2d resolve(const Check& check, const Shape& x, const char* x_name, const Shape& w, const char* w_name,
-               const Options& options) {
+               const Conv2dOptions& options) {
   Conv2d p{};
   check.require(x.rank == 4, x_name, " must be (N, C, H, W) with 4 axes, got ", text(x));
   check.require(w.rank == 4, w_name, " must be (K, C/G, R, S) with 4 axes, got ", text(w));
@@ -67,6 +74,7 @@ Conv2d resolve(const Check& check, const Shape& x, const char* x_name, const Sha
                   p.H, ", ", p.W, "), got ", text(Shape{pad.top, pad.bottom, pad.left, pad.right}),
                   " (top, bottom, left, right)");
 
+  p.algorithm = algorithm_named(check, options.algo);
   p.P = window_outputs(p.H, p.R, p.stride_h, p.dilation_h, p.pad_top, p.pad_bottom);
   p.Q = window_outputs(p.W, p.S, p.stride_w, p.dilation_w, p.pad_left, p.pad_right);
   check.require(p.P > 0 && p.Q > 0, "the kernel spans ",
@@ -81,50 +89,93 @@ void check_gradient(const Check& check, const Array& dy, const Conv2d& p) {
                 text(expected));
 }
 
+// The algorithm that serves, in p and with its reason.
+template <class T>
+const char* plan(const Check& check, Device device, Direction direction, Conv2d& p) {
+  Conv2dPlan plan{};
+  kernels<T>(device).conv2d_plan(p, direction, exact_only(), &plan);
+  if (plan.algorithm == Algorithm::automatic)
+    check.value_error("algo='", name_of(p.algorithm), "' needs ", plan.reason, "; the input is ",
+                      text(Shape{p.N, p.C, p.H, p.W}), ", the kernel ", text(Shape{p.K, p.C / p.G, p.R, p.S}));
+  p.algorithm = plan.algorithm;
+  return plan.reason;
+}
+
+Direction direction_named(const Check& check, const Text& arg) {
+  const std::string& name = check.string(arg, "direction");
+  if (name == "forward") return Direction::forward;
+  if (name == "backward_input") return Direction::backward_input;
+  if (name == "backward_weight") return Direction::backward_weight;
+  check.value_error("direction must be 'forward', 'backward_input' or 'backward_weight', got '", name, "'");
+}
+
 }  // namespace
 
-Array conv2d_forward(const Array& x, const Array& w, const MaybeArray& bias, const PairArg& stride,
-                     const PaddingArg& padding, const PairArg& dilation, const Int& groups, const Text& padding_mode,
-                     const MaybeTarget& out) {
+Conv2dReport conv2d_plan(const Text& direction, const ShapeArg& input_shape, const ShapeArg& weight_shape,
+                         const Conv2dOptions& options, const Text& dtype) {
+  const Check check("conv2d_plan");
+  const Direction which = direction_named(check, direction);
+  Conv2d p = resolve(check, check.shape(input_shape, "input_shape"), "input_shape",
+                     check.shape(weight_shape, "weight_shape"), "weight_shape", options);
+  const std::string& type = check.string(dtype, "dtype");
+  check.require(type == "float32" || type == "float64", "dtype must be 'float32' or 'float64', got '", type, "'");
+  const bool f32 = type == "float32";
+  const char* reason = f32 ? plan<float>(check, Device::cpu, which, p) : plan<double>(check, Device::cpu, which, p);
+  const std::int64_t weights = p.K * (p.C / p.G) * p.R * p.S;
+  const std::int64_t elements = p.N * p.C * p.H * p.W + weights + p.N * p.K * p.P * p.Q;
+  return {name_of(p.algorithm), reason, 2 * p.N * p.P * p.Q * weights, elements * (f32 ? 4 : 8)};
+}
+
+Array conv2d_forward(const Array& x, const Array& w, const MaybeArray& bias, const Conv2dOptions& options,
+                     const MaybeArray& residual, const Text& activation, const MaybeTarget& out) {
   const Check check("conv2d");
   check.floating(x, "x");
   check.floating(w, "w");
   check.same_dtype(x, "x", w, "w");
-  const Conv2d p = resolve(check, x.shape, "x", w.shape, "w", {stride, padding, dilation, groups, padding_mode});
+  Conv2d p = resolve(check, x.shape, "x", w.shape, "w", options);
+  p.activation = activation_named(check, activation);
   if (bias) check.channels(*bias, "bias", x, p.K);
-  const Array y = check.output(out, Shape{p.N, p.K, p.P, p.Q}, x.dtype, {&x, &w});
+  const Shape shape{p.N, p.K, p.P, p.Q};
+  if (residual) {
+    check.same_dtype(x, "x", *residual, "residual");
+    check.require(residual->shape == shape, "residual is ", text(residual->shape), " but the output is ", text(shape));
+  }
+  by_dtype(x.dtype, [&]<class T>(T) { plan<T>(check, x.device, Direction::forward, p); });
+  std::initializer_list<const Array*> inputs{&x, &w, residual ? &*residual : &x};
+  const Array y = check.output(out, shape, x.dtype, inputs);
   by_dtype(x.dtype, [&]<class T>(T) {
-    kernels<T>(x.device).conv2d_forward(p, x.ptr<T>(), w.ptr<T>(), bias ? bias->ptr<T>() : nullptr, y.ptr<T>());
+    kernels<T>(x.device).conv2d_forward(p, x.ptr<T>(), w.ptr<T>(), bias ? bias->ptr<T>() : nullptr,
+                                        residual ? residual->ptr<T>() : nullptr, y.ptr<T>());
   });
   return y;
 }
 
-Array conv2d_backward_input(const Array& dy, const Array& w, const ShapeArg& input_shape, const PairArg& stride,
-                            const PaddingArg& padding, const PairArg& dilation, const Int& groups,
-                            const Text& padding_mode, const MaybeTarget& out) {
+Array conv2d_backward_input(const Array& dy, const Array& w, const ShapeArg& input_shape, const Conv2dOptions& options,
+                            const MaybeTarget& out) {
   const Check check("conv2d");
   check.floating(dy, "dy");
   check.floating(w, "w");
   check.same_dtype(dy, "dy", w, "w");
   const Shape& x = check.shape(input_shape, "input_shape");
-  const Conv2d p = resolve(check, x, "input_shape", w.shape, "w", {stride, padding, dilation, groups, padding_mode});
+  Conv2d p = resolve(check, x, "input_shape", w.shape, "w", options);
   check_gradient(check, dy, p);
+  by_dtype(dy.dtype, [&]<class T>(T) { plan<T>(check, dy.device, Direction::backward_input, p); });
   const Array dx = check.output(out, x, dy.dtype, {&dy, &w});
   by_dtype(dy.dtype,
            [&]<class T>(T) { kernels<T>(dy.device).conv2d_backward_input(p, dy.ptr<T>(), w.ptr<T>(), dx.ptr<T>()); });
   return dx;
 }
 
-Array conv2d_backward_weight(const Array& dy, const Array& x, const ShapeArg& weight_shape, const PairArg& stride,
-                             const PaddingArg& padding, const PairArg& dilation, const Int& groups,
-                             const Text& padding_mode, const MaybeTarget& out) {
+Array conv2d_backward_weight(const Array& dy, const Array& x, const ShapeArg& weight_shape,
+                             const Conv2dOptions& options, const MaybeTarget& out) {
   const Check check("conv2d");
   check.floating(dy, "dy");
   check.floating(x, "x");
   check.same_dtype(dy, "dy", x, "x");
   const Shape& w = check.shape(weight_shape, "weight_shape");
-  const Conv2d p = resolve(check, x.shape, "x", w, "weight_shape", {stride, padding, dilation, groups, padding_mode});
+  Conv2d p = resolve(check, x.shape, "x", w, "weight_shape", options);
   check_gradient(check, dy, p);
+  by_dtype(x.dtype, [&]<class T>(T) { plan<T>(check, x.device, Direction::backward_weight, p); });
   const Array dw = check.output(out, w, x.dtype, {&dy, &x});
   by_dtype(x.dtype,
            [&]<class T>(T) { kernels<T>(x.device).conv2d_backward_weight(p, dy.ptr<T>(), x.ptr<T>(), dw.ptr<T>()); });

@@ -10,16 +10,27 @@
 
 namespace convolith::ops {
 
-// conv2d.cpp: x (N, C, H, W), w (K, C/G, R, S), bias (K), y (N, K, P, Q)
-Array conv2d_forward(const Array& x, const Array& w, const MaybeArray& bias, const PairArg& stride,
-                     const PaddingArg& padding, const PairArg& dilation, const Int& groups, const Text& padding_mode,
-                     const MaybeTarget& out);
-Array conv2d_backward_input(const Array& dy, const Array& w, const ShapeArg& input_shape, const PairArg& stride,
-                            const PaddingArg& padding, const PairArg& dilation, const Int& groups,
-                            const Text& padding_mode, const MaybeTarget& out);
-Array conv2d_backward_weight(const Array& dy, const Array& x, const ShapeArg& weight_shape, const PairArg& stride,
-                             const PaddingArg& padding, const PairArg& dilation, const Int& groups,
-                             const Text& padding_mode, const MaybeTarget& out);
+// conv2d.cpp: x (N, C, H, W), w (K, C/G, R, S), bias (K), residual and y (N, K, P, Q)
+struct Conv2dOptions {
+  const PairArg& stride;
+  const PaddingArg& padding;
+  const PairArg& dilation;
+  const Int& groups;
+  const Text& padding_mode;
+  const Text& algo;
+};
+struct Conv2dReport {
+  std::string algo, reason;
+  std::int64_t flops, bytes;
+};
+Conv2dReport conv2d_plan(const Text& direction, const ShapeArg& input_shape, const ShapeArg& weight_shape,
+                         const Conv2dOptions& options, const Text& dtype);
+Array conv2d_forward(const Array& x, const Array& w, const MaybeArray& bias, const Conv2dOptions& options,
+                     const MaybeArray& residual, const Text& activation, const MaybeTarget& out);
+Array conv2d_backward_input(const Array& dy, const Array& w, const ShapeArg& input_shape, const Conv2dOptions& options,
+                            const MaybeTarget& out);
+Array conv2d_backward_weight(const Array& dy, const Array& x, const ShapeArg& weight_shape,
+                             const Conv2dOptions& options, const MaybeTarget& out);
 Array conv2d_backward_bias(const Array& dy, const MaybeTarget& out);
 
 // linear.cpp: x (..., I), w (O, I), bias (O), y (..., O)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from convolith._C import build_info, get_num_threads, set_num_threads
 from convolith._random import manual_seed
+from convolith.algorithms import exact
 from convolith.config import show_config
 from convolith.tensor import Tensor, from_dlpack, is_grad_enabled, no_grad, tensor
 
@@ -36,6 +37,7 @@ __all__ = [
     "Tensor",
     "__version__",
     "data",
+    "exact",
     "from_dlpack",
     "get_num_threads",
     "is_grad_enabled",

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from convolith import _C, reference
+from convolith.algorithms import Conv2dPlan, conv2d_plan
 
 if TYPE_CHECKING:
     from convolith.reference import *  # noqa: F403
@@ -37,5 +38,5 @@ def _dressed(name: str) -> Callable[..., Any]:
     return primitive
 
 
-__all__ = list(reference.__all__)
-globals().update({name: _dressed(name) for name in __all__})
+globals().update({name: _dressed(name) for name in reference.__all__})
+__all__ = [*reference.__all__, "Conv2dPlan", "conv2d_plan"]

@@ -98,6 +98,7 @@ CONV2D: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
     "few": ((1, 1, 3, 3), (1, 1, 2, 2), {}),
     "empty_batch": ((0, 3, 8, 9), (4, 3, 3, 3), {"padding": 1}),
     "tiles": ((1, 8, 56, 57), (16, 8, 3, 3), {"padding": 1}),
+    "many_tiles": ((5, 20, 30, 31), (70, 20, 3, 3), {"padding": 1}),
     "blocks": ((3, 130, 14, 15), (35, 130, 3, 3), {"stride": 2, "padding": 1}),
 }
 _WITHOUT_BIAS = {"1x1", "valid", "few", "groups2"}
@@ -116,7 +117,39 @@ _EXACT_TOO = {
 }
 
 
-def _conv2d_rows(name: str, values: Callable[..., np.ndarray], exact: bool) -> None:
+# Beside the packed kernel, which takes them all: which other algorithm is asked for by name.
+_ALGORITHMS = {
+    "winograd": [
+        "3x3",
+        "3x3_few_channels",
+        "3x3_small_images",
+        "asymmetric_padding",
+        "valid",
+        "many_channels",
+        "many_filters",
+        "padding_over_kernel",
+        "one_pixel_3x3",
+        "reflect_most",
+        "replicate_far",
+        "circular_most",
+        "empty_batch",
+        "tiles",
+        "many_tiles",
+    ],
+    "gemm": ["kernel_is_input", "one_pixel"],
+}
+
+
+def _serves(algo: str, column: str, options: dict[str, Any]) -> bool:
+    """Winograd's input gradient takes a padding of zeros, two at most."""
+    far = any(n > 2 for n in np.ravel(options.get("padding", 0)) if not isinstance(n, str))
+    mode = options.get("padding_mode", "zeros")
+    return algo != "winograd" or column != "backward_input" or (not far and mode == "zeros")
+
+
+def _conv2d_rows(
+    name: str, values: Callable[..., np.ndarray], algo: str, suffix: str = "", exact: bool = False
+) -> None:
     x, w, options = CONV2D[name]
     one_channel = {key: value for key, value in options.items() if key != "groups"}
     plane = reference.conv2d_forward(
@@ -133,17 +166,53 @@ def _conv2d_rows(name: str, values: Callable[..., np.ndarray], exact: bool) -> N
     }
     for column, (length, arguments) in columns.items():
 
-        def build(rng: Generator, dtype: DTypeLike, arguments: Any = arguments) -> Arguments:
-            return arguments(lambda shape: values(rng, shape, dtype)), dict(options)
+        def build(
+            rng: Generator, dtype: DTypeLike, column: str = column, arguments: Any = arguments
+        ) -> Arguments:
+            given = arguments(lambda shape: values(rng, shape, dtype))
+            return given, {} if column == "backward_bias" else {**options, "algo": algo}
 
-        if column == "backward_bias":
-            bare = build
-            build = lambda rng, dtype, bare=bare: (bare(rng, dtype)[0], {})  # noqa: E731
-        row = name + "_exact" * exact
-        case("conv2d_" + column, row, build, length, exact=exact)
+        once = column != "backward_bias" or algo == "direct"
+        if once and _serves(algo, column, options):
+            case("conv2d_" + column, name + suffix, build, length, exact=exact)
 
 
 for _name in CONV2D:
-    _conv2d_rows(_name, normal, exact=False)
+    _conv2d_rows(_name, normal, "direct")
+    _conv2d_rows(_name, normal, "auto", "_auto")
 for _name in sorted(_EXACT_TOO):
-    _conv2d_rows(_name, integers, exact=True)
+    _conv2d_rows(_name, integers, "direct", "_exact", exact=True)
+for _algo, _names in _ALGORITHMS.items():
+    for _name in _names:
+        _conv2d_rows(_name, normal, _algo, "_" + _algo)
+
+
+def _epilogue_rows(name: str, algo: str) -> None:
+    """What may follow the sum: a residual, an activation, both."""
+    x, w, options = CONV2D[name]
+    y = reference.conv2d_forward(np.zeros(x), np.zeros(w), **options).shape
+    for has_residual, activation in [(True, "identity"), (False, "relu"), (True, "relu")]:
+
+        def build(
+            rng: Generator,
+            dtype: DTypeLike,
+            has_residual: bool = has_residual,
+            activation: str = activation,
+        ) -> Arguments:
+            residual = normal(rng, y, dtype) if has_residual else None
+            arguments = normal(rng, x, dtype), normal(rng, w, dtype), normal(rng, w[:1], dtype)
+            more = {"residual": residual, "activation": activation, "algo": algo}
+            return arguments, {**options, **more}
+
+        row = "_".join([name, algo, activation] + ["residual"] * has_residual)
+        case("conv2d_forward", row, build, prod(w[1:]))
+
+
+for _name, _algo in [
+    ("3x3_stride2_tail", "direct"),
+    ("groups2", "direct"),
+    ("tiles", "winograd"),
+    ("3x3_small_images", "winograd"),
+    ("kernel_is_input", "gemm"),
+]:
+    _epilogue_rows(_name, _algo)

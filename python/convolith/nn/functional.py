@@ -17,6 +17,8 @@ IntPair = int | tuple[int, int]
 Padding = int | tuple[int, int] | tuple[int, int, int, int]
 ConvPadding = Padding | Literal["valid", "same"]
 PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
+Activation = Literal["identity", "relu"]
+Algo = Literal["auto", "direct", "gemm", "depthwise", "winograd"]
 OutputSize = int | tuple[int | None, int | None]
 Reduction = Literal["mean", "sum", "none"]
 Gradients = tuple[Array | None, ...]
@@ -24,17 +26,29 @@ Gradients = tuple[Array | None, ...]
 
 class Conv2d(Function):
     @staticmethod
-    def forward(ctx: Node, x: Array, w: Array, bias: Array | None, **options: Any) -> Array:
-        ctx.save(x, w, options)
-        return P.conv2d_forward(x, w, bias, **options)
+    def forward(
+        ctx: Node,
+        x: Array,
+        w: Array,
+        bias: Array | None,
+        residual: Array | None,
+        activation: Activation,
+        **options: Any,
+    ) -> Array:
+        y: Array = P.conv2d_forward(x, w, bias, residual=residual, activation=activation, **options)
+        ctx.save(x, w, options, y if activation == "relu" else None)
+        return y
 
     @staticmethod
     def backward(ctx: Node, dy: Array) -> Gradients:
-        x, w, options = ctx.saved
+        x, w, options, y = ctx.saved
+        if y is not None:
+            dy = P.relu_backward(dy, y)
         return (
             P.conv2d_backward_input(dy, w, x.shape, **options) if ctx.needs[0] else None,
             P.conv2d_backward_weight(dy, x, w.shape, **options) if ctx.needs[1] else None,
             P.conv2d_backward_bias(dy) if ctx.needs[2] else None,
+            dy,
         )
 
 
@@ -269,21 +283,28 @@ def conv2d(
     dilation: IntPair = 1,
     groups: int = 1,
     padding_mode: PaddingMode = "zeros",
+    residual: Tensor | None = None,
+    activation: Activation = "identity",
+    algo: Algo = "auto",
 ) -> Tensor:
     """Cross-correlation of `input` (N, C, H, W) with `weight` (K, C/G, R, S), plus `bias` (K).
 
     See `convolith.primitives.conv2d_forward` for the formula and every form of padding; beyond
-    PyTorch: (top, bottom, left, right), strided 'same', and `padding_mode`.
+    PyTorch: (top, bottom, left, right), strided 'same', `padding_mode`, a `residual` (N, K, P, Q)
+    added and an `activation` applied while the result is in cache, and `algo`, how it is computed.
     """
     return Conv2d.apply(
         input,
         weight,
         bias,
+        residual,
+        activation,
         stride=stride,
         padding=padding,
         dilation=dilation,
         groups=groups,
         padding_mode=padding_mode,
+        algo=algo,
     )
 
 

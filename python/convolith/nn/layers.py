@@ -35,6 +35,10 @@ class Conv2d(Module):
     padding_mode : {'zeros', 'reflect', 'replicate', 'circular'}
     dtype : dtype
         float32 or float64.
+    activation : {'identity', 'relu'}
+        Applied to the result while it is in cache.
+    algo : {'auto', 'direct', 'gemm', 'depthwise', 'winograd'}
+        How it is computed; `convolith.primitives.conv2d_plan` tells what 'auto' chooses.
 
     Attributes
     ----------
@@ -61,6 +65,8 @@ class Conv2d(Module):
         bias: bool = True,
         padding_mode: F.PaddingMode = "zeros",
         dtype: npt.DTypeLike = np.float32,
+        activation: F.Activation = "identity",
+        algo: F.Algo = "auto",
     ) -> None:
         r, s = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
         _check_sizes(
@@ -83,6 +89,8 @@ class Conv2d(Module):
         self.dilation = dilation
         self.groups = groups
         self.padding_mode = padding_mode
+        self.activation: F.Activation = activation
+        self.algo: F.Algo = algo
         self.weight = Parameter(np.empty((out_channels, in_channels // groups, r, s), dtype))
         self.bias = Parameter(np.empty(out_channels, dtype)) if bias else None
         self.reset_parameters()
@@ -91,8 +99,8 @@ class Conv2d(Module):
         """Draw weight and bias anew."""
         _reset(self.weight, self.bias)
 
-    def forward(self, input: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, K, P, Q)."""
+    def forward(self, input: Tensor, residual: Tensor | None = None) -> Tensor:
+        """(N, C, H, W) to (N, K, P, Q); `residual` is added before the activation."""
         return F.conv2d(
             input,
             self.weight,
@@ -102,6 +110,9 @@ class Conv2d(Module):
             self.dilation,
             self.groups,
             self.padding_mode,
+            residual,
+            self.activation,
+            self.algo,
         )
 
     def extra_repr(self) -> str:
@@ -113,6 +124,8 @@ class Conv2d(Module):
             "groups": (self.groups, 1),
             "bias": (self.bias is not None, True),
             "padding_mode": (self.padding_mode, "zeros"),
+            "activation": (self.activation, "identity"),
+            "algo": (self.algo, "auto"),
         }
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}"
         changed = (

@@ -91,6 +91,9 @@ def conv2d_forward(
     dilation: IntOrPair = 1,
     groups: int = 1,
     padding_mode: str = "zeros",
+    residual: Floats | None = None,
+    activation: str = "identity",
+    algo: str = "auto",
     out: Floats | None = None,
 ) -> Floats:
     """Convolve a batch of images with a bank of filters.
@@ -112,6 +115,14 @@ def conv2d_forward(
         G; both C and K must be multiples of it. G = C is a depthwise convolution.
     padding_mode : 'zeros', 'reflect', 'replicate' or 'circular'
         What lies beyond the border. 'reflect' needs padding < size, 'circular' padding <= size.
+    residual : (N, K, P, Q), optional
+        Added to the result before the activation.
+    activation : 'identity' or 'relu'
+        Applied last.
+    algo : 'auto', 'direct', 'gemm', 'depthwise' or 'winograd'
+        How it is computed; `conv2d_plan` tells what 'auto' chooses and why. All but 'winograd' are
+        exact: each output is one sum of products, rounded as such. Winograd's F(4x4, 3x3) loses
+        about one decimal digit; `convolith.exact` forbids it. The reference has one way only.
     out : (N, K, P, Q), optional
         Where to put the result.
 
@@ -123,15 +134,15 @@ def conv2d_forward(
     Raises
     ------
     ValueError
-        If shapes, groups or padding do not fit together.
+        If shapes, groups or padding do not fit together, or `algo` cannot serve them.
     TypeError
         If an argument is no float32 or float64 array, or their dtypes differ.
 
     Notes
     -----
-    y[n,k,p,q] = bias[k] + sum_{c,r,s} x[n, c, p*stride + r*dilation - top,
-    q*stride + s*dilation - left] * w[k,c,r,s], as `torch.nn.functional.conv2d` and ONNX `Conv`
-    define it. Strided 'same' follows TensorFlow (SAME_UPPER in ONNX); PyTorch refuses it.
+    y[n,k,p,q] = activation(residual[n,k,p,q] + bias[k] + sum_{c,r,s} x[n, c,
+    p*stride + r*dilation - top, q*stride + s*dilation - left] * w[k,c,r,s]),
+    the sum as `torch.nn.functional.conv2d` and ONNX `Conv` define it. Strided 'same' follows TensorFlow (SAME_UPPER in ONNX); PyTorch refuses it.
     """
     x, w = float64(x), float64(w)
     N, C, H, W = x.shape
@@ -145,6 +156,10 @@ def conv2d_forward(
     y = y.reshape(N, K, geometry.P, geometry.Q)
     if bias is not None:
         y += float64(bias)[:, None, None]
+    if residual is not None:
+        y += float64(residual)
+    if activation == "relu":
+        y = np.where(y < 0, 0.0, y)
     return deliver(y, out)
 
 
@@ -158,6 +173,7 @@ def conv2d_backward_input(
     dilation: IntOrPair = 1,
     groups: int = 1,
     padding_mode: str = "zeros",
+    algo: str = "auto",
     out: Floats | None = None,
 ) -> Floats:
     """Gradient of `conv2d_forward` with respect to its input.
@@ -170,7 +186,7 @@ def conv2d_backward_input(
         Filters.
     input_shape : (N, C, H, W)
         Shape of the forward input; a strided output does not determine it.
-    stride, padding, dilation, groups, padding_mode
+    stride, padding, dilation, groups, padding_mode, algo
         As in `conv2d_forward`.
     out : (N, C, H, W), optional
         Where to put the result.
@@ -213,6 +229,7 @@ def conv2d_backward_weight(
     dilation: IntOrPair = 1,
     groups: int = 1,
     padding_mode: str = "zeros",
+    algo: str = "auto",
     out: Floats | None = None,
 ) -> Floats:
     """Gradient of `conv2d_forward` with respect to its filters.
@@ -225,7 +242,7 @@ def conv2d_backward_weight(
         Input of the forward pass.
     weight_shape : (K, C/G, R, S)
         Shape of the filters; a strided output does not determine it.
-    stride, padding, dilation, groups, padding_mode
+    stride, padding, dilation, groups, padding_mode, algo
         As in `conv2d_forward`.
     out : (K, C/G, R, S), optional
         Where to put the result.

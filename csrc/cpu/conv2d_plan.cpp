@@ -1,0 +1,67 @@
+// Which algorithm serves a convolution: the only place that decides.
+#include "conv2d_winograd.hpp"
+#include "kernels.hpp"
+
+namespace convolith::CONVOLITH_ISA {
+namespace {
+
+// What p lacks for an algorithm, null where it fits.
+const char* winograd_needs(const Conv2d& p, Direction direction) {
+  if (p.R != 3 || p.S != 3) return "a 3x3 kernel";
+  if (p.stride_h != 1 || p.stride_w != 1) return "stride 1";
+  if (p.dilation_h != 1 || p.dilation_w != 1) return "dilation 1";
+  if (p.G != 1) return "groups = 1";
+  if (direction != Direction::backward_input) return nullptr;
+  if (p.padding_mode != PaddingMode::zeros) return "padding_mode 'zeros' for the input gradient";
+  if (max_of(max_of(p.pad_top, p.pad_bottom), max_of(p.pad_left, p.pad_right)) > 2)
+    return "a padding of at most 2 for the input gradient";
+  return nullptr;
+}
+const char* gemm_needs(const Conv2d& p) {
+  return is_linear(p) ? nullptr : "a kernel as large as the unpadded input";
+}
+
+// Transforming filters pays from some hundred outputs per filter on, transforming tiles from 16 channels on.
+bool winograd_wins(const Conv2d& p) {
+  return min_of(p.C, p.K) >= 16 && p.N * ceil_div(p.P, std::int64_t{4}) * ceil_div(p.Q, std::int64_t{4}) >= 24;
+}
+
+}  // namespace
+
+template <class T>
+void conv2d_plan(const Conv2d& p, Direction direction, bool exact, Conv2dPlan* plan) {
+  const char* winograd = winograd_needs(p, direction);
+  const char* gemm = gemm_needs(p);
+  switch (p.algorithm) {
+    case Algorithm::direct:
+      *plan = {Algorithm::direct, "asked for"};
+      return;
+    case Algorithm::gemm:
+      *plan = gemm ? Conv2dPlan{Algorithm::automatic, gemm} : Conv2dPlan{Algorithm::gemm, "asked for"};
+      return;
+    case Algorithm::depthwise:
+      *plan = {Algorithm::automatic, "one input channel per group"};
+      return;
+    case Algorithm::winograd:
+      if (exact) winograd = "inexact algorithms to be allowed (CONVOLITH_EXACT, convolith.exact)";
+      *plan = winograd ? Conv2dPlan{Algorithm::automatic, winograd} : Conv2dPlan{Algorithm::winograd, "asked for"};
+      return;
+    case Algorithm::automatic:
+      break;
+  }
+  if (!gemm)
+    *plan = {Algorithm::gemm, "the kernel covers the input: a matrix product"};
+  else if (winograd)
+    *plan = {Algorithm::direct, "the packed kernel takes every shape"};
+  else if (exact)
+    *plan = {Algorithm::direct, "inexact algorithms are forbidden"};
+  else if (sizeof(T) == 8)
+    *plan = {Algorithm::direct, "float64 asks for accuracy"};
+  else if (!winograd_wins(p))
+    *plan = {Algorithm::direct, "too few channels or outputs for Winograd's transforms to pay"};
+  else
+    *plan = {Algorithm::winograd, "3x3 at stride 1: F(4x4, 3x3) needs a quarter of the products"};
+}
+INSTANTIATE(conv2d_plan)
+
+}  // namespace convolith::CONVOLITH_ISA

@@ -1,0 +1,182 @@
+// conv2d forward and input gradient for 3x3 filters at stride 1, by Winograd's F(4x4, 3x3): a quarter of the products
+// (winograd.hpp), at the price of transforms and about one decimal digit.
+//
+// Vectors hold channels.  A chunk of 4 x 4 output tiles goes through three stages while its data is in L2:
+//   1. 16 channels of image rows are transposed in registers, each 6 x 6 tile is transformed: V (point, tile, channel);
+//   2. per point one matrix product, M (point, tile, filter) = V (point) U (point), U the transformed filter;
+//   3. each tile of M is transformed back, transposed, and stored in rows of y.
+// Per tile and channel: 36 K FMAs in stage 2 against some 150 vector operations / 16 in stages 1 and 3 together, so
+// from 32 channels on most of the time is matrix product.
+#include "conv2d_winograd.hpp"
+
+#include "epilogue.hpp"
+#include "gemm.hpp"
+#include "winograd_tiles.hpp"
+
+namespace convolith::CONVOLITH_ISA {
+namespace {
+
+// Tiles that go through the three stages together.
+constexpr std::int64_t chunk_tiles = 24;
+
+// Filter element (k, c, r, s) is data[k * k_pitch + c * c_pitch + r * 3 + s], or of the filter turned by 180 degrees.
+template <class T>
+struct Filter {
+  const T* data;
+  std::int64_t k_pitch, c_pitch;
+  bool turned;
+};
+
+// Transformed filters in panels of as many vectors as the micro-kernel takes: (point, panel, channel, filter).
+template <class T>
+struct Panels {
+  std::int64_t padded, count, width_;  // K in whole vectors; panels; elements of each but the last
+  std::int64_t point;                  // distance of points, no power of two: those fall into one set of a cache
+
+  Panels(std::int64_t K, std::int64_t C) {
+    const std::int64_t vectors = ceil_div(K, width<T>);
+    padded = vectors * width<T>;
+    count = ceil_div(vectors, panel_vectors);
+    width_ = ceil_div(vectors, count) * width<T>;
+    count = ceil_div(padded, width_);
+    point = plane_pitch<T>(C * padded);
+  }
+  CONVOLITH_INLINE std::int64_t size() const { return points * point; }
+  CONVOLITH_INLINE std::int64_t width_of(std::int64_t panel) const { return min_of(width_, padded - panel * width_); }
+};
+
+// Channels whose transformed filters go to memory together: fewer and longer writes to each of the 36 places.
+constexpr std::int64_t together = 8;
+template <class T>
+constexpr std::int64_t block_size = together * panel_vectors * width<T>;
+
+template <class T>
+void transform_filter(const Conv2d& p, const Filter<T>& filter, const Panels<T>& panels, T* u) {
+  parallel_for(panels.count, 40 * p.C * panels.width_ / width<T>, [&](std::int64_t panel, int) {
+    const std::int64_t wide = panels.width_of(panel);
+    for (std::int64_t c0 = 0; c0 < p.C; c0 += together) {
+      const std::int64_t channels = min_of(together, p.C - c0);
+      alignas(64) T block[points][block_size<T>];
+      for (std::int64_t c = 0; c < channels; ++c)
+        for (std::int64_t k0 = 0; k0 < wide; k0 += width<T>) {
+          const std::int64_t k = panel * panels.width_ + k0, filters = min_of(width<T>, p.K - k);
+          const Stack<T> stack{filter.data + k * filter.k_pitch, filter.k_pitch, filters, filter.data + p.K * p.C * 9};
+          alignas(64) T g[9 + width<T>][width<T>];
+          for (std::int64_t tap = 0; tap < 9; tap += width<T>)
+            stack.transpose_to((c0 + c) * filter.c_pitch + tap, g[tap]);
+          T* to = block[0] + c * wide + k0;
+          transform<T, FilterTransform>(
+              [&](int i, int j) CONVOLITH_INLINED { return load(g[filter.turned ? 8 - (3 * i + j) : 3 * i + j]); },
+              [=](int i, int j, Vec<T> v) CONVOLITH_INLINED { store(to + (i * 6 + j) * block_size<T>, v); });
+        }
+      for (int e = 0; e < points; ++e)
+        std::memcpy(u + e * panels.point + panel * panels.width_ * p.C + c0 * wide, block[e],
+                    static_cast<std::size_t>(channels * wide) * sizeof(T));
+    }
+  });
+}
+
+// Stage 3: m (point, tile of the chunk, padded filter) for filters [k0, k1), whole vectors of them
+template <class T>
+void transform_output(const Conv2d& p, const Tiles& tiles, std::int64_t begin, std::int64_t end, std::int64_t k0,
+                      std::int64_t k1, const T* m, std::int64_t m_pitch, std::int64_t m_point, const T* bias,
+                      const Epilogue<T>& epilogue, std::int64_t row_size, T* rows, T* y) {
+  for (std::int64_t k = k0; k < min_of(k1, p.K); k += width<T>) {
+    const std::int64_t filters = min_of(width<T>, p.K - k);
+    const Vec<T> add = bias ? load(bias + k, filters) : Vec<T>{};
+    for_runs(tiles, begin, end,
+             [&](std::int64_t n, std::int64_t ty, std::int64_t x0, std::int64_t x1, std::int64_t at) {
+               for (std::int64_t tile = 0; tile < x1 - x0; ++tile) {
+                 const T* from = m + (at + tile) * m_pitch + k - k0;
+                 T* to = rows + tile * tile_out * width<T>;
+                 transform<T, OutputTransform>(
+                     [=](int i, int j) CONVOLITH_INLINED { return load(from + (i * 6 + j) * m_point); },
+                     [=](int i, int j, Vec<T> value)
+                         CONVOLITH_INLINED { store(to + i * row_size + j * width<T>, value + add); });
+               }
+               const std::int64_t q0 = x0 * tile_out, stored = min_of((x1 - x0) * tile_out, p.Q - q0);
+               for (std::int64_t i = 0; i < min_of<std::int64_t>(tile_out, p.P - ty * tile_out); ++i) {
+                 T* out = y + ((n * p.K + k) * p.P + ty * tile_out + i) * p.Q + q0;
+                 for (std::int64_t j0 = 0; j0 < stored; j0 += width<T>) {
+                   // The last block starts early rather than to store a part.
+                   const std::int64_t j = max_of<std::int64_t>(0, min_of(j0, stored - width<T>)), columns = stored - j;
+                   Vec<T> v[width<T>];
+#pragma GCC unroll 16
+                   for (int c = 0; c < width<T>; ++c) v[c] = load(rows + i * row_size + (j + c) * width<T>);
+                   transpose<T>(v);
+#pragma GCC unroll 16
+                   for (int c = 0; c < width<T>; ++c)
+                     if (c < filters) store(out + c * p.P * p.Q + j, v[c], columns);
+                   for (std::int64_t c = 0; c < filters; ++c)
+                     epilogue.finish(y, out + c * p.P * p.Q + j - y, min_of(columns, width<T>));
+                 }
+               }
+             });
+  }
+}
+
+// x (N, C, H, W), y (N, K, P, Q), bias (K) or null
+template <class T>
+void correlate_tiles(const Conv2d& p, const T* x, const Filter<T>& filter, const T* bias, const Epilogue<T>& epilogue,
+                     T* y) {
+  const Tiles tiles(p);
+  const Panels<T> panels(p.K, p.C);
+  const std::int64_t c_padded = round_up(p.C, width<T>);
+  Scratch<T> u(panels.size());
+  transform_filter(p, filter, panels, u.get());
+
+  const RowBlocks chunk_rows(min_of(tiles.count, chunk_tiles), panels.width_ / width<T>);
+  const std::int64_t chunk = chunk_rows.rows, chunks = ceil_div(tiles.count, chunk);
+  const std::int64_t shares = min_of(panels.count, ceil_div(std::int64_t{8}, chunks));
+  const std::int64_t share_width = ceil_div(panels.count, shares) * panels.width_;
+  const std::int64_t v_point = plane_pitch<T>(chunk * c_padded), m_point = plane_pitch<T>(chunk * share_width);
+  const std::int64_t row_size = (min_of(tiles.columns, chunk) * tile_out + 2 + width<T>)*width<T>;
+  const std::int64_t buffer_size = points * (v_point + m_point) + tile_in * row_size;
+  Scratch<T> buffers(max_threads() * buffer_size);
+
+  parallel_for(chunks * shares, [&](std::int64_t task, int thread) {
+    T* v = buffers.get() + thread * buffer_size;
+    T* m = v + points * v_point;
+    T* rows = m + points * m_point;
+    const std::int64_t begin = task / shares * chunk, end = min_of(begin + chunk, tiles.count), share = task % shares;
+    const std::int64_t first = panels.count * share / shares, last = panels.count * (share + 1) / shares;
+    transform_tiles<InputTransform>(p, tiles, begin, end, x, 0, p.C, c_padded, v_point, row_size, rows, v);
+    const RowBlocks blocks(end - begin, panels.width_ / width<T>);
+    for (int e = 0; e < points; ++e)
+      for (std::int64_t panel = first; panel < last; ++panel) {
+        const std::int64_t wide = panels.width_of(panel);
+        const T* u_panel = u.get() + e * panels.point + panel * panels.width_ * p.C;
+        for (std::int64_t block = 0; block < blocks.blocks; ++block) {
+          const std::int64_t t = block * blocks.height;
+          find_product<T>(blocks.height_of(block), wide / width<T>)(
+              p.C, {v + e * v_point + t * c_padded, c_padded, 1}, {u_panel, wide, 1}, false,
+              m + e * m_point + t * share_width + (panel - first) * panels.width_, share_width,
+              u_panel + wide * p.C + block * p.C * 16);
+        }
+      }
+    transform_output(p, tiles, begin, end, first * panels.width_, last * panels.width_, m, share_width, m_point, bias,
+                     epilogue, row_size, rows, y);
+  });
+}
+
+}  // namespace
+
+template <class T>
+void winograd_forward(const Conv2d& p, const T* x, const T* w, const T* bias, const T* residual, T* y) {
+  correlate_tiles<T>(p, x, {w, p.C * 9, 9, false}, bias, {residual, p.activation}, y);
+}
+
+// The input gradient is a correlation of dy with the filters turned, padded with 2 - padding.
+template <class T>
+void winograd_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
+  Conv2d turned = p;
+  turned.C = p.K, turned.K = p.C, turned.H = p.P, turned.W = p.Q, turned.P = p.H, turned.Q = p.W;
+  turned.pad_top = 2 - p.pad_top, turned.pad_left = 2 - p.pad_left;
+  correlate_tiles<T>(turned, dy, {w, 9, p.C * 9, true}, nullptr, {nullptr, Activation::identity}, dx);
+}
+template void winograd_forward(const Conv2d&, const float*, const float*, const float*, const float*, float*);
+template void winograd_forward(const Conv2d&, const double*, const double*, const double*, const double*, double*);
+template void winograd_backward_input(const Conv2d&, const float*, const float*, float*);
+template void winograd_backward_input(const Conv2d&, const double*, const double*, double*);
+
+}  // namespace convolith::CONVOLITH_ISA

@@ -1,0 +1,65 @@
+// Square blocks of width x width elements, transposed in registers: the way between rows of an image, where
+// neighbours are pixels, and vectors whose lanes are channels.
+#pragma once
+
+#include "vec.hpp"
+
+namespace convolith::CONVOLITH_ISA {
+
+template <int... I>
+struct Indices {};
+template <int n, int... I>
+struct CountTo : CountTo<n - 1, n - 1, I...> {};
+template <int... I>
+struct CountTo<0, I...> {
+  using type = Indices<I...>;
+};
+
+// a0 b0 a1 b1 ...: of the low or the high halves of a and b.
+template <class T, bool high, int... I>
+CONVOLITH_INLINE Vec<T> zip(Vec<T> a, Vec<T> b, Indices<I...>) {
+  constexpr int half = sizeof...(I) / 2;
+  return __builtin_shufflevector(a, b, (I / 2 + (high ? half : 0) + (I % 2 ? 2 * half : 0))...);
+}
+
+// Swaps rows and lanes: v[i][j] becomes v[j][i].  Zipping row i with row i + width/2 rotates the bits of the address
+// (row, lane) by one; after log2(width) times the two have changed places.
+template <class T>
+CONVOLITH_INLINE void transpose(Vec<T> (&v)[width<T>]) {
+  constexpr int half = static_cast<int>(width<T>) / 2;
+  using Lanes = typename CountTo<2 * half>::type;
+#pragma GCC unroll 4
+  for (int step = 1; step < 2 * half; step *= 2) {
+    Vec<T> from[2 * half];
+#pragma GCC unroll 16
+    for (int i = 0; i < 2 * half; ++i) from[i] = v[i];
+#pragma GCC unroll 8
+    for (int i = 0; i < half; ++i) {
+      v[2 * i] = zip<T, false>(from[i], from[i + half], Lanes{});
+      v[2 * i + 1] = zip<T, true>(from[i], from[i + half], Lanes{});
+    }
+  }
+}
+
+// The first n <= width elements of p, zeros behind them; one masked instruction where there is one.
+template <class T>
+CONVOLITH_INLINE Vec<T> load(const T* p, std::int64_t n) {
+  if (n >= width<T>) return load(p);
+  alignas(64) T buffer[width<T>];
+  const auto end = static_cast<IntOf<T>>(n);
+#pragma GCC unroll 1
+  for (IntOf<T> i = 0; i < width<T>; ++i) buffer[i] = i < end ? p[i] : T(0);
+  return load(buffer);
+}
+template <class T>
+CONVOLITH_INLINE void store(T* p, Vec<T> v, std::int64_t n) {
+  if (n >= width<T>) return store(p, v);
+  alignas(64) T buffer[width<T>];
+  store(buffer, v);
+  const auto end = static_cast<IntOf<T>>(n);
+#pragma GCC unroll 1
+  for (IntOf<T> i = 0; i < width<T>; ++i)
+    if (i < end) p[i] = buffer[i];
+}
+
+}  // namespace convolith::CONVOLITH_ISA

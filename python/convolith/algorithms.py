@@ -1,0 +1,94 @@
+"""Which algorithm serves a convolution, and which may."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal, NamedTuple
+
+from convolith import _C
+
+
+class Conv2dPlan(NamedTuple):
+    """What serves a convolution.
+
+    Attributes
+    ----------
+    algo : str
+        'direct', 'gemm', 'depthwise' or 'winograd'.
+    isa : str
+        The instruction set whose kernel runs.
+    reason : str
+        Why this one.
+    exact : bool
+        Whether each output is one sum of products, rounded as such.
+    flops : int
+        2 N K P Q (C/G) R S, whatever the algorithm makes of them.
+    bytes : int
+        What must move: each operand read, the result written, once.
+    """
+
+    algo: str
+    isa: str
+    reason: str
+    exact: bool
+    flops: int
+    bytes: int
+
+
+def conv2d_plan(
+    direction: Literal["forward", "backward_input", "backward_weight"],
+    input_shape: tuple[int, ...],
+    weight_shape: tuple[int, ...],
+    **options: Any,
+) -> Conv2dPlan:
+    """How a convolution would be computed now.
+
+    Parameters
+    ----------
+    direction : {'forward', 'backward_input', 'backward_weight'}
+    input_shape : (N, C, H, W)
+    weight_shape : (K, C/G, R, S)
+    **options
+        stride, padding, dilation, groups, padding_mode and algo as in
+        `convolith.primitives.conv2d_forward`; dtype, 'float32' (default) or 'float64'.
+
+    Returns
+    -------
+    Conv2dPlan
+
+    Raises
+    ------
+    ValueError
+        If shapes and options do not fit together, or `algo` cannot serve them.
+
+    Examples
+    --------
+    >>> conv2d_plan("forward", (8, 64, 56, 56), (64, 64, 3, 3), padding=1).algo
+    'winograd'
+    >>> with exact():
+    ...     conv2d_plan("forward", (8, 64, 56, 56), (64, 64, 3, 3), padding=1).algo
+    'direct'
+    """
+    algo, reason, flops, size = _C.conv2d_plan(direction, input_shape, weight_shape, **options)
+    return Conv2dPlan(algo, _C.isa(), reason, algo != "winograd", flops, size)
+
+
+@contextmanager
+def exact(enabled: bool = True) -> Iterator[None]:
+    """Within this block, algorithms that round more than a plain sum are not chosen.
+
+    Asking for one by name (``algo='winograd'``) is an error then. It holds for the whole process,
+    for all its threads; the environment variable ``CONVOLITH_EXACT=1`` sets it from the start.
+
+    Parameters
+    ----------
+    enabled : bool
+        False allows them again within the block.
+    """
+    before = _C.exact_only()
+    _C.set_exact_only(enabled)
+    try:
+        yield
+    finally:
+        _C.set_exact_only(before)
