@@ -20,7 +20,7 @@ from torch import nn
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
-COLUMNS = "name,N,C,H,W,K,R,S,stride,padding,groups,count".split(",")
+COLUMNS = ["name", "N", "C", "H", "W", "K", "R", "S", "stride", "padding", "groups", "count"]
 
 # Network: batch size, size of an image.
 OURS = {
