@@ -13,16 +13,19 @@ import importlib.metadata
 import sys
 import time
 from pathlib import Path
+from string import Formatter
 from types import ModuleType
 from typing import Any
 
 import conv
 import peak
+import train
 from measure import Row, machine, report, write_json
 
 # Each has COLUMNS and GROUPS of its table, add_arguments(parser), and compare(args, machine).
 COMPARISONS: dict[str, tuple[ModuleType, str]] = {
     "conv": (conv, "convolutions of real networks, GFLOP/s"),
+    "train": (train, "training, images/s"),
 }
 Columns = tuple[tuple[str, str, str], ...]
 
@@ -34,7 +37,11 @@ def print_heading(columns: Columns) -> None:
 
 def print_row(columns: Columns, row: Row) -> None:
     """One line, as soon as it is known."""
-    print("".join(f"{cell.format(**row):{width}}" for _, cell, width in columns), flush=True)
+    cells = []
+    for _, cell, width in columns:
+        known = all(row[name] is not None for _, name, _, _ in Formatter().parse(cell) if name)
+        cells.append(f"{cell.format(**row) if known else '-':{width}}")
+    print("".join(cells), flush=True)
 
 
 def parser() -> argparse.ArgumentParser:

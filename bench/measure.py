@@ -168,20 +168,25 @@ class Contest:
         Fewer and shorter repetitions.
     cold : bool
         Caches forget before every step.
+    patience : float
+        How much longer than a kernel's the repetitions may take in all.
     """
 
-    def __init__(self, threads: int, quick: bool = False, cold: bool = False) -> None:
+    def __init__(
+        self, threads: int, quick: bool = False, cold: bool = False, patience: float = 1
+    ) -> None:
         self.pause = PAUSE if threads > 1 else PAUSE_ONE
         self.cold = cold
         self.repetitions = 5 if quick else 9
         self.turn = 0.003 if quick else 0.008  # seconds that a turn takes at least
-        self.budget = 1.0 if quick else 4.0  # seconds after which repetitions become fewer
+        self.budget = patience * (1 if quick else 4)  # seconds that repetitions take together
         self.steps: dict[str, Runner] = {}
 
     def enter(self, name: str, runner: Runner, *problem: Any) -> Any:
         """Prepare a step under a name of its own; gives what it computed."""
+        result = runner.prepare(name, *problem)
         self.steps[name] = runner
-        return runner.prepare(name, *problem)
+        return result
 
     def medians(self) -> dict[str, float]:
         """Median seconds of each step over interleaved repetitions."""
@@ -199,6 +204,12 @@ class Contest:
         """Drop the steps."""
         for runner in set(self.steps.values()):
             runner.clear()
+        self.steps.clear()
+
+    def close(self) -> None:
+        """End the children."""
+        for runner in set(self.steps.values()):
+            runner.close()
         self.steps.clear()
 
     def _turn(self, name: str, times: int) -> float:
@@ -287,13 +298,13 @@ def report(
     """
     ratios: dict[str, list[float]] = {}
     for columns in groups:
-        for row in rows:
+        for row in (row for row in rows if row["ratio"] is not None):
             names = [f"{row[c]} threads" if c == "threads" else str(row[c]) for c in columns]
             ratios.setdefault(", ".join(names) or "all", []).append(row["ratio"])
     return {
         "rows": rows,
         "geomean": {name: geomean(values) for name, values in ratios.items()},
-        "worst": min(rows, key=lambda row: row["ratio"]) if rows else {},
+        "worst": min(rows, key=lambda row: row["ratio"] or math.inf, default={}),
         "machine": about,
     }
 
