@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 import conv
+import ops
 import peak
 import train
 from measure import Row, machine, report, write_json
@@ -25,6 +26,7 @@ from measure import Row, machine, report, write_json
 # Each has COLUMNS and GROUPS of its table, add_arguments(parser), and compare(args, machine).
 COMPARISONS: dict[str, tuple[ModuleType, str]] = {
     "conv": (conv, "convolutions of real networks, GFLOP/s"),
+    "ops": (ops, "everything else, GB/s or GFLOP/s"),
     "train": (train, "training, images/s"),
 }
 Columns = tuple[tuple[str, str, str], ...]
