@@ -18,6 +18,8 @@ from types import ModuleType
 from typing import Any
 
 import conv
+import imports
+import infer
 import ops
 import peak
 import train
@@ -28,6 +30,8 @@ COMPARISONS: dict[str, tuple[ModuleType, str]] = {
     "conv": (conv, "convolutions of real networks, GFLOP/s"),
     "ops": (ops, "everything else, GB/s or GFLOP/s"),
     "train": (train, "training, images/s"),
+    "infer": (infer, "evaluation, images/s"),
+    "import": (imports, "time to import and size on disk"),
 }
 Columns = tuple[tuple[str, str, str], ...]
 

@@ -46,10 +46,10 @@ class Runner:
     def __init__(self, load: Callable[..., Prepare], *args: Any) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, child = context.Pipe()
-        self._process = context.Process(target=_serve, args=(child, load, args), daemon=True)
+        self._process = context.Process(target=_serve, args=(child,), daemon=True)
         self._process.start()
         child.close()
-        self._receive()  # loaded
+        self._ask("load", load, *args)
 
     def prepare(self, name: str, *problem: Any) -> Any:
         """Make a step, do it once, and give what it computed."""
@@ -76,12 +76,10 @@ class Runner:
 
     def _ask(self, *question: Any) -> Any:
         self._pipe.send(question)
-        return self._receive()
-
-    def _receive(self) -> Any:
         try:
             kind, value = self._pipe.recv()
         except EOFError:
+            self._process.join()
             raise RuntimeError(f"a child ended with status {self._process.exitcode}") from None
         if kind == "error":
             raise RuntimeError(value)
@@ -91,9 +89,11 @@ class Runner:
 class _Bench:
     """What a child answers; each method is a question of `Runner`."""
 
-    def __init__(self, prepare: Prepare) -> None:
-        self._prepare = prepare
+    def __init__(self) -> None:
         self._steps: dict[str, Step] = {}
+
+    def load(self, load: Callable[..., Prepare], *args: Any) -> None:
+        self._prepare = load(*args)
         self._memory = _status("VmRSS")
 
     def prepare(self, name: str, *problem: Any) -> Any:
@@ -118,17 +118,15 @@ class _Bench:
         return _status("VmHWM") - self._memory
 
 
-def _serve(pipe: Any, load: Callable[..., Prepare], args: tuple[Any, ...]) -> None:
-    try:
-        bench = _Bench(load(*args))
-        pipe.send(("loaded", None))
+def _serve(pipe: Any) -> None:
+    bench = _Bench()
+    with contextlib.suppress(EOFError, KeyboardInterrupt):  # the parent is gone
         while question := pipe.recv():
             what, *arguments = question
-            pipe.send(("answer", getattr(bench, what)(*arguments)))
-    except (EOFError, KeyboardInterrupt):
-        pass  # the parent is gone
-    except Exception as error:
-        pipe.send(("error", f"{type(error).__name__}: {error}"))
+            try:
+                pipe.send(("answer", getattr(bench, what)(*arguments)))
+            except Exception as error:
+                pipe.send(("error", f"{type(error).__name__}: {error}"))
 
 
 def _sample(result: Any) -> Any:
@@ -181,12 +179,21 @@ class Contest:
         self.turn = 0.003 if quick else 0.008  # seconds that a turn takes at least
         self.budget = patience * (1 if quick else 4)  # seconds that repetitions take together
         self.steps: dict[str, Runner] = {}
+        self.failed: dict[str, str] = {}
 
     def enter(self, name: str, runner: Runner, *problem: Any) -> Any:
         """Prepare a step under a name of its own; gives what it computed."""
         result = runner.prepare(name, *problem)
         self.steps[name] = runner
         return result
+
+    def attempt(self, name: str, runner: Runner, *problem: Any) -> Any:
+        """`enter` what may not work: then None, and why in `failed`."""
+        try:
+            return self.enter(name, runner, *problem)
+        except RuntimeError as error:
+            self.failed[name] = str(error).strip().split("\n")[0][:300]
+            return None
 
     def medians(self) -> dict[str, float]:
         """Median seconds of each step over interleaved repetitions."""
@@ -284,6 +291,9 @@ def machine(threads: Sequence[int]) -> dict[str, Any]:
     }
 
 
+_LABELS = {"threads": "{} threads", "batch_size": "batch {}"}
+
+
 def report(
     rows: list[Row], about: dict[str, Any], groups: Sequence[Sequence[str]]
 ) -> dict[str, Any]:
@@ -299,7 +309,7 @@ def report(
     ratios: dict[str, list[float]] = {}
     for columns in groups:
         for row in (row for row in rows if row["ratio"] is not None):
-            names = [f"{row[c]} threads" if c == "threads" else str(row[c]) for c in columns]
+            names = [_LABELS.get(c, "{}").format(row[c]) for c in columns]
             ratios.setdefault(", ".join(names) or "all", []).append(row["ratio"])
     return {
         "rows": rows,

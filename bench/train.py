@@ -88,17 +88,15 @@ def compare(args: argparse.Namespace, about: dict[str, Any]) -> Iterator[Row]:
         problem = (model, zoo.weights(model), zoo.batches(model))
         for threads in args.threads:
             contest = Contest(threads, args.quick, patience=8)
-            results = {
-                "convolith": contest.enter("convolith", Runner(load_convolith, threads), *problem)
-            }
+            ours = Runner(load_convolith, threads)
+            results = {"convolith": contest.enter("convolith", ours, *problem)}
             for variant in (*compiled, *LAYOUTS):
                 runner = Runner(load_torch, threads, variant)
-                try:
-                    results[variant] = contest.enter(variant, runner, *problem)
-                except RuntimeError as error:
-                    if variant in LAYOUTS:
-                        raise
-                    about.setdefault("failed", {})[f"{model} {variant}"] = str(error)[:200]
+                enter = contest.attempt if variant in compiled else contest.enter
+                results[variant] = enter(variant, runner, *problem)
+            results = {name: loss for name, loss in results.items() if loss is not None}
+            for name, error in contest.failed.items():
+                about.setdefault("failed", {})[f"{model} {name}"] = error
             check_same(model, results, SAME_LOSS)
             images = MODELS[model].steps * MODELS[model].batch_size
             speed = {name: images / s for name, s in contest.medians().items()}
