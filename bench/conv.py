@@ -6,7 +6,7 @@ import argparse
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ class Layer:
         return self.N, self.K, P, Q
 
     @property
-    def options(self) -> dict[str, int]:
+    def options(self) -> dict[str, Any]:
         """Keyword arguments of every library."""
         return {"stride": self.stride, "padding": self.padding, "groups": self.groups}
 
@@ -87,14 +87,16 @@ class Layer:
             return "3x3 stride 1, C and K >= 64"
         return "other"
 
-    def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """x, w, bias and dy, the same at every call."""
-        rng = np.random.default_rng(0)
-        x, w, bias, dy = (
-            rng.standard_normal(shape, dtype=np.float32)
-            for shape in (self.x, self.w, (self.K,), self.y)
-        )
-        return x, w, bias, dy
+
+@lru_cache(maxsize=1)  # directions and layouts of a layer follow each other
+def arrays(layer: Layer) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """x, w, bias and dy, the same in every library."""
+    rng = np.random.default_rng(0)
+    x, w, bias, dy = (
+        rng.standard_normal(shape, dtype=np.float32)
+        for shape in (layer.x, layer.w, (layer.K,), layer.y)
+    )
+    return x, w, bias, dy
 
 
 def layers(suites: list[str], substring: str = "") -> list[Layer]:
@@ -117,7 +119,7 @@ def load_convolith(threads: int) -> Prepare:
     convolith.set_num_threads(threads)
 
     def prepare(layer: Layer, direction: str) -> Step:
-        x, w, bias, dy = layer.arrays()
+        x, w, bias, dy = arrays(layer)
         return {
             "fwd": lambda: primitives.conv2d_forward(x, w, bias, **layer.options),
             "bwd_input": lambda: primitives.conv2d_backward_input(dy, w, x.shape, **layer.options),
@@ -139,7 +141,7 @@ def load_torch(threads: int) -> Prepare:
     formats = {"NCHW": torch.contiguous_format, "channels_last": torch.channels_last}
 
     def prepare(layer: Layer, direction: str, layout: str) -> Step:
-        x, w, bias, dy = map(torch.from_numpy, layer.arrays())
+        x, w, bias, dy = map(torch.from_numpy, arrays(layer))
         x, w, dy = (array.to(memory_format=formats[layout]) for array in (x, w, dy))
         rest = [layer.stride] * 2, [layer.padding] * 2, [1, 1], False, [0, 0], layer.groups
         return {
@@ -155,10 +157,10 @@ def algorithm(layer: Layer, direction: str) -> str:
     """What serves a layer."""
     from convolith import primitives
 
-    if not hasattr(primitives, "conv2d_plan"):
+    plan = getattr(primitives, "conv2d_plan", None)
+    if plan is None:
         return "-"
-    plan = primitives.conv2d_plan(DIRECTIONS[direction], layer.x, layer.w, **layer.options)
-    return str(plan.algo)
+    return str(plan(DIRECTIONS[direction], layer.x, layer.w, **layer.options).algo)
 
 
 def compare(args: argparse.Namespace, about: dict[str, Any]) -> Iterator[Row]:

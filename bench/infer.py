@@ -44,7 +44,7 @@ def load_convolith(threads: int) -> Prepare:
 
         def step() -> np.ndarray:
             with no_grad():
-                return net(x).numpy()
+                return np.asarray(net(x).numpy())
 
         return step
 

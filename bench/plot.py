@@ -48,8 +48,7 @@ def draw(content: dict[str, Any], direction: str, threads: int, output: Path) ->
     machine = content["machine"]
     measured = points(content, direction, threads)
     figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
-    ends = np.array([measured["x"].min() / 2, measured["x"].max() * 2])
-    x = np.geomspace(*ends, 200)
+    x = np.geomspace(measured["x"].min() / 2, measured["x"].max() * 2, 200)
     for isa, peaks in machine["peak_gflops"].items():
         for (size, copies), style in zip(machine["copy_gb_s"].items(), ("--", "-"), strict=False):
             roof = np.minimum(peaks[str(threads)], x * copies[str(threads)])
