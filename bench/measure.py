@@ -20,81 +20,243 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-Step = Callable[[], Any]  # one repetition; returns what it computed, for checks
+import numpy as np
+
+Step = Callable[[], Any]  # the work that is timed; returns what it computed, for checks
+Prepare = Callable[..., Step]
 Row = dict[str, Any]
 
 PAUSE = 0.02  # seconds: longer than an OpenMP runtime spins after its last parallel region
+PAUSE_ONE = 0.001  # on one thread nothing spins
+EVICTION = 512_000_000  # bytes read to make caches forget
+SAMPLE = 500_000  # elements of a large result that are compared
 
 
 class Runner:
-    """One library in a child process.
+    """One library in a child process, which holds one prepared step per name.
 
     Parameters
     ----------
-    build : callable
-        Called as ``build(*args)`` in the child, where it imports its library; returns a `Step`.
+    load : callable
+        Called as ``load(*args)`` in the child, where it imports its library; returns a function
+        that prepares steps.
     args : object
     """
 
-    def __init__(self, build: Callable[..., Step], *args: Any) -> None:
+    def __init__(self, load: Callable[..., Prepare], *args: Any) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, child = context.Pipe()
-        self._process = context.Process(target=_serve, args=(child, build, args), daemon=True)
+        self._process = context.Process(target=_serve, args=(child,), daemon=True)
         self._process.start()
         child.close()
-        self._receive()  # built
+        self._ask("load", load, *args)
 
-    def run(self) -> tuple[float, Any]:
-        """One repetition: seconds, and what the step returned."""
-        self._pipe.send("run")
-        seconds, value = self._receive()
-        return seconds, value
+    def prepare(self, name: str, *problem: Any) -> Any:
+        """Make a step, do it once, and give what it computed."""
+        return self._ask("prepare", name, *problem)
+
+    def seconds(self, name: str, times: int = 1, cold: bool = False) -> float:
+        """Seconds per step, over so many; `cold` makes caches forget before each."""
+        return float(self._ask("seconds", name, times, cold))
+
+    def clear(self) -> None:
+        """Drop the steps and what they hold."""
+        self._ask("clear")
+
+    def peak_memory(self) -> float:
+        """MB at the highest so far, without those of the freshly imported library."""
+        return float(self._ask("peak_memory"))
 
     def close(self) -> None:
         """End the child."""
         with contextlib.suppress(OSError):
-            self._pipe.send("stop")
+            self._pipe.send(None)
         self._process.join(10)
         self._process.kill()
 
-    def _receive(self) -> Any:
-        kind, value = self._pipe.recv()
+    def _ask(self, *question: Any) -> Any:
+        self._pipe.send(question)
+        try:
+            kind, value = self._pipe.recv()
+        except EOFError:
+            self._process.join()
+            raise RuntimeError(f"a child ended with status {self._process.exitcode}") from None
         if kind == "error":
             raise RuntimeError(value)
         return value
 
 
-def _serve(pipe: Any, build: Callable[..., Step], args: tuple[Any, ...]) -> None:
-    try:
-        step = build(*args)
-        pipe.send(("built", None))
-        while pipe.recv() == "run":
+class _Bench:
+    """What a child answers; each method is a question of `Runner`."""
+
+    def __init__(self) -> None:
+        self._steps: dict[str, Step] = {}
+
+    def load(self, load: Callable[..., Prepare], *args: Any) -> None:
+        self._prepare = load(*args)
+        self._memory = _status("VmRSS")
+
+    def prepare(self, name: str, *problem: Any) -> Any:
+        self._steps[name] = self._prepare(*problem)
+        return _sample(self._steps[name]())
+
+    def seconds(self, name: str, times: int, cold: bool) -> float:
+        step, took = self._steps[name], 0.0
+        for _ in range(times if cold else 1):
+            if cold:
+                _forget()
             start = time.perf_counter()
-            value = step()
-            pipe.send(("ran", (time.perf_counter() - start, value)))
-    except Exception as error:
-        pipe.send(("error", f"{type(error).__name__}: {error}"))
+            for _ in range(1 if cold else times):
+                step()
+            took += time.perf_counter() - start
+        return took / times
+
+    def clear(self) -> None:
+        self._steps.clear()
+
+    def peak_memory(self) -> float:
+        return _status("VmHWM") - self._memory
 
 
-def alternate(runners: dict[str, Runner], repetitions: int, warmup: int = 1) -> dict[str, float]:
-    """Median seconds of each runner over interleaved repetitions.
+def _serve(pipe: Any) -> None:
+    bench = _Bench()
+    with contextlib.suppress(EOFError, KeyboardInterrupt):  # the parent is gone
+        while question := pipe.recv():
+            what, *arguments = question
+            try:
+                pipe.send(("answer", getattr(bench, what)(*arguments)))
+            except Exception as error:
+                pipe.send(("error", f"{type(error).__name__}: {error}"))
+
+
+def _sample(result: Any) -> Any:
+    """Arrays with at most `SAMPLE` elements each, the same ones in every library."""
+    if isinstance(result, tuple | list):
+        return [_sample(r) for r in result]
+    array = np.asarray(result)
+    if array.size <= SAMPLE:
+        return array
+    return array.ravel()[np.random.default_rng(0).integers(array.size, size=SAMPLE)]
+
+
+def _forget() -> None:
+    """Read a buffer that is larger than what caches hold of ours."""
+    if not hasattr(_forget, "buffer"):
+        _forget.buffer = np.ones(EVICTION // 8)  # type: ignore[attr-defined]
+    _forget.buffer[::8].sum()  # type: ignore[attr-defined]  # one read per cache line
+
+
+def _status(field: str) -> float:
+    """MB of a field of Linux's /proc/self/status; NaN elsewhere."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith(f"{field}:"):
+                return int(line.split()[1]) * 1024 / 1e6
+    return math.nan
+
+
+class Contest:
+    """Steps of several libraries that take turns.
 
     Parameters
     ----------
-    runners : dict of str to Runner
-    repetitions : int
-        Counted ones, for each.
-    warmup : int
-        Repetitions before those.
+    threads : int
+        With which they were loaded: how long to wait between turns.
+    quick : bool
+        Fewer and shorter repetitions.
+    cold : bool
+        Caches forget before every step.
+    patience : float
+        How much longer than a kernel's the repetitions may take in all.
     """
-    seconds: dict[str, list[float]] = {name: [] for name in runners}
-    for repetition in range(warmup + repetitions):
-        for name, runner in runners.items():
-            time.sleep(PAUSE)
-            took, _ = runner.run()
-            if repetition >= warmup:
-                seconds[name].append(took)
-    return {name: statistics.median(values) for name, values in seconds.items()}
+
+    def __init__(
+        self, threads: int, quick: bool = False, cold: bool = False, patience: float = 1
+    ) -> None:
+        self.pause = PAUSE if threads > 1 else PAUSE_ONE
+        self.cold = cold
+        self.repetitions = 5 if quick else 9
+        self.turn = 0.003 if quick else 0.008  # seconds that a turn takes at least
+        self.budget = patience * (1 if quick else 4)  # seconds that repetitions take together
+        self.steps: dict[str, Runner] = {}
+        self.failed: dict[str, str] = {}
+
+    def enter(self, name: str, runner: Runner, *problem: Any) -> Any:
+        """Prepare a step under a name of its own; gives what it computed."""
+        result = runner.prepare(name, *problem)
+        self.steps[name] = runner
+        return result
+
+    def attempt(self, name: str, runner: Runner, *problem: Any) -> Any:
+        """`enter` what may not work: then None, and why in `failed`."""
+        try:
+            return self.enter(name, runner, *problem)
+        except RuntimeError as error:
+            self.failed[name] = str(error).strip().split("\n")[0][:300]
+            return None
+
+    def medians(self) -> dict[str, float]:
+        """Median seconds of each step over interleaved repetitions."""
+        once = {name: self._turn(name, 1) for name in self.steps}  # warms up, too
+        times = {name: 1 if self.cold else max(1, round(self.turn / s)) for name, s in once.items()}
+        whole = sum(once[name] * times[name] for name in once)
+        repetitions = min(self.repetitions, max(3, int(self.budget / whole)))
+        taken: dict[str, list[float]] = {name: [] for name in self.steps}
+        for _ in range(repetitions):
+            for name, seconds in taken.items():
+                seconds.append(self._turn(name, times[name]))
+        return {name: statistics.median(seconds) for name, seconds in taken.items()}
+
+    def clear(self) -> None:
+        """Drop the steps."""
+        for runner in set(self.steps.values()):
+            runner.clear()
+        self.steps.clear()
+
+    def close(self) -> None:
+        """End the children."""
+        for runner in set(self.steps.values()):
+            runner.close()
+        self.steps.clear()
+
+    def _turn(self, name: str, times: int) -> float:
+        time.sleep(self.pause)
+        return self.steps[name].seconds(name, times, self.cold)
+
+
+def check_same(what: str, results: dict[str, Any], tolerance: float) -> None:
+    """Stop where libraries computed different things.
+
+    Parameters
+    ----------
+    what : str
+        For the error.
+    results : dict of str to (list of) array or float
+        By library; the last one is the measure.
+    tolerance : float
+        Of the difference, relative to the largest magnitude.
+
+    Raises
+    ------
+    RuntimeError
+        Naming the library that differs, and by how much.
+    """
+    *others, last = results
+    for name in others:
+        pairs = zip(_several(results[name]), _several(results[last]), strict=True)
+        for ours, theirs in pairs:
+            if np.shape(ours) != np.shape(theirs):
+                raise RuntimeError(f"{what}: {name} gives {np.shape(ours)}, not {np.shape(theirs)}")
+            scale = np.max(np.abs(theirs), initial=1e-30)
+            difference = np.max(np.abs(np.subtract(ours, theirs)), initial=0) / scale
+            if not difference <= tolerance:
+                raise RuntimeError(
+                    f"{what}: {name} and {last} differ by {difference:.1e} of the largest value"
+                )
+
+
+def _several(result: Any) -> list[Any]:
+    return result if isinstance(result, list) else [result]
 
 
 def geomean(values: Iterable[float]) -> float:
@@ -111,8 +273,6 @@ def machine(threads: Sequence[int]) -> dict[str, Any]:
             if line.startswith("model name"):
                 model = line.split(":", 1)[1].strip()
                 break
-    import numpy
-
     import convolith
     from convolith import _C
 
@@ -124,22 +284,37 @@ def machine(threads: Sequence[int]) -> dict[str, Any]:
         "load_average_before": os.getloadavg()[0],
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
-        "numpy": numpy.__version__,
+        "numpy": np.__version__,
         "convolith": convolith.__version__,
         "isa": _C.isa(),
         "compiler": _C.build_info()["compiler"],
     }
 
 
-def report(rows: list[Row], about: dict[str, Any]) -> dict[str, Any]:
-    """What every comparison writes: rows, geometric means, the worst row, the machine."""
-    groups: dict[str, list[float]] = {"all": [row["ratio"] for row in rows]}
-    for row in rows:
-        groups.setdefault(f"{row['direction']}, {row['threads']} threads", []).append(row["ratio"])
+_LABELS = {"threads": "{} threads", "batch_size": "batch {}"}
+
+
+def report(
+    rows: list[Row], about: dict[str, Any], groups: Sequence[Sequence[str]]
+) -> dict[str, Any]:
+    """What every comparison writes: rows, geometric means, the worst row, the machine.
+
+    Parameters
+    ----------
+    rows : list of Row
+    about : dict
+    groups : sequence of sequences of str
+        Columns whose values name the groups that get a mean; ``()`` is all rows.
+    """
+    ratios: dict[str, list[float]] = {}
+    for columns in groups:
+        for row in (row for row in rows if row["ratio"] is not None):
+            names = [_LABELS.get(c, "{}").format(row[c]) for c in columns]
+            ratios.setdefault(", ".join(names) or "all", []).append(row["ratio"])
     return {
         "rows": rows,
-        "geomean": {name: geomean(ratios) for name, ratios in groups.items()},
-        "worst": min(rows, key=lambda row: row["ratio"]) if rows else {},
+        "geomean": {name: geomean(values) for name, values in ratios.items()},
+        "worst": min(rows, key=lambda row: row["ratio"] or math.inf, default={}),
         "machine": about,
     }
 

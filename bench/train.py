@@ -1,106 +1,143 @@
-"""Training steps of a network, the same in every library: weights, images and optimizer.
-
-Each ``build_*`` function runs in its own process, imports its library there, and returns a step
-that trains on `STEPS` batches and gives back the last loss.
-"""
+"""Training steps of a network, the same in every library: weights, images and optimizer."""
 
 from __future__ import annotations
 
+import argparse
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
+import zoo
+from measure import Contest, Prepare, Row, Runner, Step, check_same
+from zoo import MODELS, Batches, Weights
 
-STEPS = 60
 LR, MOMENTUM = 0.01, 0.9
-
-MODELS = ("lenet5",)
+# Libraries that differ by rounding end a repetition with losses this close; more is not the same
+# work.
+SAME_LOSS = 1e-2
 LAYOUTS = ("NCHW", "channels_last")  # what PyTorch offers; it is given its better one
+GROUPS = ((), ("library", "threads"))
 
 
-def batches(batch_size: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The embedded digits, normalised, as batches of images (N, 1, 28, 28) and labels."""
-    from convolith.data import Normalize, load_digits
-
-    digits = load_digits()
-    images = Normalize.fit(digits.train_images)(digits.train_images)
-    order = np.arange(STEPS * batch_size) % len(images)
-    return [
-        (images[order[i : i + batch_size]], digits.train_labels[order[i : i + batch_size]])
-        for i in range(0, len(order), batch_size)
-    ]
-
-
-def network(model: str) -> Any:
-    """Our network of that name, with the same weights at every call."""
-    import convolith
-    from convolith.models import LeNet5
-
-    convolith.manual_seed(0)
-    return {"lenet5": LeNet5}[model]()
-
-
-def initial_weights(model: str) -> dict[str, np.ndarray]:
-    """One set of weights for all libraries; the keys are common to them."""
-    return {name: np.array(w.numpy()) for name, w in network(model).state_dict().items()}
-
-
-def build_convolith(model: str, batch_size: int, threads: int) -> Any:
+def load_convolith(threads: int) -> Prepare:
     """Ours."""
     import convolith
-    from convolith import optim
+    from convolith import Tensor, optim
     from convolith.nn.functional import cross_entropy
-    from convolith.tensor import Tensor
 
     convolith.set_num_threads(threads)
-    weights = initial_weights(model)
-    net = network(model)
-    data = [(Tensor(x), Tensor(y)) for x, y in batches(batch_size)]
 
-    def step() -> float:
-        net.load_state_dict(weights)
-        optimizer = optim.SGD(net.parameters(), LR, momentum=MOMENTUM)
-        for images, labels in data:
-            loss = cross_entropy(net(images), labels)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        return float(loss.item())
+    def prepare(model: str, weights: Weights, batches: Batches) -> Step:
+        net = zoo.ours(model)
+        data = [(Tensor(x), Tensor(y)) for x, y in batches]
 
-    return step
+        def step() -> float:
+            net.load_state_dict(weights)
+            optimizer = optim.SGD(net.parameters(), LR, momentum=MOMENTUM)
+            for images, labels in data:
+                loss = cross_entropy(net(images), labels)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+            return float(loss.item())
+
+        return step
+
+    return prepare
 
 
-def build_torch(model: str, batch_size: int, threads: int, layout: str) -> Any:
-    """PyTorch, eager, in the given layout."""
+def load_torch(threads: int, variant: str) -> Prepare:
+    """PyTorch: eager in one of `LAYOUTS`, or 'torch.compile'."""
     import torch
-    from torch import nn
+    from torch.nn.functional import cross_entropy
+
+    import networks
 
     warnings.simplefilter("ignore")
     torch.set_num_threads(threads)
-    memory_format = torch.channels_last if layout == "channels_last" else torch.contiguous_format
-    weights = {name: torch.from_numpy(w) for name, w in initial_weights(model).items()}
-    net = nn.Sequential()
-    for name, layer in {
-        "c1": nn.Conv2d(1, 6, 5, padding=2), "act1": nn.Tanh(), "s2": nn.AvgPool2d(2),
-        "c3": nn.Conv2d(6, 16, 5), "act3": nn.Tanh(), "s4": nn.AvgPool2d(2),
-        "c5": nn.Conv2d(16, 120, 5), "act5": nn.Tanh(), "flatten": nn.Flatten(),
-        "f6": nn.Linear(120, 84), "act6": nn.Tanh(), "output": nn.Linear(84, 10),
-    }.items():  # fmt: skip
-        net.add_module(name, layer)
-    net = net.to(memory_format=memory_format)
-    data = [
-        (torch.from_numpy(x).to(memory_format=memory_format), torch.from_numpy(y))
-        for x, y in batches(batch_size)
-    ]
+    memory_format = torch.contiguous_format if variant == "NCHW" else torch.channels_last
 
-    def step() -> float:
-        net.load_state_dict(weights)
-        optimizer = torch.optim.SGD(net.parameters(), LR, momentum=MOMENTUM)
-        for images, labels in data:
-            loss = nn.functional.cross_entropy(net(images), labels)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        return float(loss.item())
+    def prepare(model: str, weights: Weights, batches: Batches) -> Step:
+        initial = {name: torch.from_numpy(w) for name, w in weights.items()}
+        net = networks.build(model).to(memory_format=memory_format)
+        call = torch.compile(net) if variant == "torch.compile" else net
+        data = [
+            (torch.from_numpy(x).to(memory_format=memory_format), torch.from_numpy(y))
+            for x, y in batches
+        ]
 
-    return step
+        def step() -> float:
+            net.load_state_dict(initial)
+            optimizer = torch.optim.SGD(net.parameters(), LR, momentum=MOMENTUM)
+            for images, labels in data:
+                loss = cross_entropy(call(images), labels)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+            return float(loss.item())
+
+        return step
+
+    return prepare
+
+
+def compare(args: argparse.Namespace, about: dict[str, Any]) -> Iterator[Row]:
+    """A row for each network, number of threads, and way to run PyTorch."""
+    compiled = [] if args.quick else ["torch.compile"]
+    for model in args.models:
+        problem = (model, zoo.weights(model), zoo.batches(model))
+        for threads in args.threads:
+            contest = Contest(threads, args.quick, patience=8)
+            ours = Runner(load_convolith, threads)
+            results = {"convolith": contest.enter("convolith", ours, *problem)}
+            for variant in (*compiled, *LAYOUTS):
+                runner = Runner(load_torch, threads, variant)
+                enter = contest.attempt if variant in compiled else contest.enter
+                results[variant] = enter(variant, runner, *problem)
+            results = {name: loss for name, loss in results.items() if loss is not None}
+            for name, error in contest.failed.items():
+                about.setdefault("failed", {})[f"{model} {name}"] = error
+            check_same(model, results, SAME_LOSS)
+            images = MODELS[model].steps * MODELS[model].batch_size
+            speed = {name: images / s for name, s in contest.medians().items()}
+            memory = {name: r.peak_memory() for name, r in contest.steps.items()}
+            contest.close()
+            best = max(LAYOUTS, key=lambda layout: speed[layout])
+            for library in ("torch", *compiled):
+                peer = best if library == "torch" else library
+                yield {
+                    "model": model,
+                    "direction": "train",
+                    "library": library,
+                    "threads": threads,
+                    "batch_size": MODELS[model].batch_size,
+                    "ours": speed["convolith"],
+                    "peer": speed.get(peer),
+                    "peer_layout": peer if library == "torch" else None,
+                    "peer_default_layout": speed["NCHW"] if library == "torch" else None,
+                    "unit": "images/s",
+                    "ratio": speed["convolith"] / speed[peer] if peer in speed else None,
+                    "ours_memory_mb": memory["convolith"],
+                    "peer_memory_mb": memory.get(peer),
+                }
+
+
+COLUMNS = (
+    ("", "{model} {direction}", "<24"),
+    ("threads", "{threads}", ">8"),
+    ("images/s", "{ours:,.1f}", ">12"),
+    ("peer", "{peer:,.1f}", ">12"),
+    ("ratio", "{ratio:.2f}", ">7"),
+    ("library", "{library}", ">15"),
+    ("layout", "{peer_layout}", ">15"),
+    ("MB", "{ours_memory_mb:,.0f}", ">8"),
+    ("peer MB", "{peer_memory_mb:,.0f}", ">9"),
+)
+
+
+def add_arguments(job: argparse.ArgumentParser) -> None:
+    """The command line of this comparison."""
+    job.add_argument(
+        "--models", nargs="+", default=list(MODELS), choices=MODELS, metavar="MODEL",
+        help=f"by default all of {', '.join(MODELS)}",
+    )  # fmt: skip

@@ -1,0 +1,250 @@
+"""Convolutions of real networks, layer by layer, beside a peer's."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from measure import Contest, Prepare, Row, Runner, Step, check_same
+
+SHAPES = Path(__file__).with_name("shapes")
+SUITES = sorted(file.stem for file in SHAPES.glob("*.csv"))
+LAYOUTS = ("NCHW", "channels_last")  # what PyTorch offers; it is given its better one
+DIRECTIONS = {"fwd": "forward", "bwd_input": "backward_input", "bwd_weight": "backward_weight"}
+TOLERANCE = 1e-3  # of the largest value: Winograd's and other summation orders stay far below
+GROUPS = ((), ("direction", "threads"), ("class", "threads"), ("class", "direction", "threads"))
+
+Shape = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A line of a table under shapes/."""
+
+    suite: str
+    name: str
+    N: int
+    C: int
+    H: int
+    W: int
+    K: int
+    R: int
+    S: int
+    stride: int
+    padding: int
+    groups: int
+    count: int
+
+    @cached_property
+    def x(self) -> Shape:
+        """Shape of the input."""
+        return self.N, self.C, self.H, self.W
+
+    @cached_property
+    def w(self) -> Shape:
+        """Shape of the filters."""
+        return self.K, self.C // self.groups, self.R, self.S
+
+    @cached_property
+    def y(self) -> Shape:
+        """Shape of the output."""
+        P = (self.H + 2 * self.padding - self.R) // self.stride + 1
+        Q = (self.W + 2 * self.padding - self.S) // self.stride + 1
+        return self.N, self.K, P, Q
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Keyword arguments of every library."""
+        return {"stride": self.stride, "padding": self.padding, "groups": self.groups}
+
+    @property
+    def flops(self) -> int:
+        """Of any direction, two for each multiply-add."""
+        return 2 * int(np.prod(self.y)) * int(np.prod(self.w[1:]))
+
+    @property
+    def bytes(self) -> int:
+        """That must move in any direction: two of the three arrays are read, one is written."""
+        return 4 * sum(int(np.prod(shape)) for shape in (self.x, self.w, self.y))
+
+    @property
+    def kind(self) -> str:
+        """The class whose mean it enters."""
+        if self.C <= 4:
+            return "first layers, C <= 4"
+        if self.groups == self.C:
+            return "depthwise"
+        if self.R == self.S == 1:
+            return "1x1"
+        if self.R == self.S == 3 and self.stride == 1 and min(self.C, self.K) >= 64:
+            return "3x3 stride 1, C and K >= 64"
+        return "other"
+
+
+@lru_cache(maxsize=1)  # directions and layouts of a layer follow each other
+def arrays(layer: Layer) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """x, w, bias and dy, the same in every library."""
+    rng = np.random.default_rng(0)
+    x, w, bias, dy = (
+        rng.standard_normal(shape, dtype=np.float32)
+        for shape in (layer.x, layer.w, (layer.K,), layer.y)
+    )
+    return x, w, bias, dy
+
+
+def layers(suites: list[str], substring: str = "") -> list[Layer]:
+    """Lines of the tables whose name has the substring."""
+    found = []
+    for suite in suites:
+        with (SHAPES / f"{suite}.csv").open() as file:
+            for line in csv.DictReader(file):
+                if substring in line["name"]:
+                    name = line.pop("name")
+                    found.append(Layer(suite, name, **{k: int(v) for k, v in line.items()}))
+    return found
+
+
+def load_convolith(threads: int) -> Prepare:
+    """Ours."""
+    import convolith
+    from convolith import primitives
+
+    convolith.set_num_threads(threads)
+
+    def prepare(layer: Layer, direction: str) -> Step:
+        x, w, bias, dy = arrays(layer)
+        return {
+            "fwd": lambda: primitives.conv2d_forward(x, w, bias, **layer.options),
+            "bwd_input": lambda: primitives.conv2d_backward_input(dy, w, x.shape, **layer.options),
+            "bwd_weight": lambda: primitives.conv2d_backward_weight(
+                dy, x, w.shape, **layer.options
+            ),
+        }[direction]
+
+    return prepare
+
+
+def load_torch(threads: int) -> Prepare:
+    """PyTorch, with every array in the layout that is asked for."""
+    import torch
+
+    torch.set_num_threads(threads)
+    torch.set_grad_enabled(False)
+    backward = torch.ops.aten.convolution_backward
+    formats = {"NCHW": torch.contiguous_format, "channels_last": torch.channels_last}
+
+    def prepare(layer: Layer, direction: str, layout: str) -> Step:
+        x, w, bias, dy = map(torch.from_numpy, arrays(layer))
+        x, w, dy = (array.to(memory_format=formats[layout]) for array in (x, w, dy))
+        rest = [layer.stride] * 2, [layer.padding] * 2, [1, 1], False, [0, 0], layer.groups
+        return {
+            "fwd": lambda: torch.nn.functional.conv2d(x, w, bias, **layer.options),
+            "bwd_input": lambda: backward(dy, x, w, None, *rest, (True, False, False))[0],
+            "bwd_weight": lambda: backward(dy, x, w, None, *rest, (False, True, False))[1],
+        }[direction]
+
+    return prepare
+
+
+def algorithm(layer: Layer, direction: str) -> str:
+    """What serves a layer."""
+    from convolith import primitives
+
+    plan = getattr(primitives, "conv2d_plan", None)
+    if plan is None:
+        return "-"
+    return str(plan(DIRECTIONS[direction], layer.x, layer.w, **layer.options).algo)
+
+
+def compare(args: argparse.Namespace, about: dict[str, Any]) -> Iterator[Row]:
+    """A row for each layer, direction and number of threads."""
+    chosen = layers(args.suite, args.layer)
+    peaks = about["peak_gflops"][about["isa"]]
+    checked: set[tuple[Layer, str]] = set()
+    for threads in args.threads:
+        ours, torch = Runner(load_convolith, threads), Runner(load_torch, threads)
+        contest = Contest(threads, args.quick, args.cold)
+        for layer in chosen:
+            for direction in args.direction:
+                if direction == "bwd_input" and layer.C <= 4:
+                    continue  # nobody needs the gradient of the images
+                what = f"{layer.suite} {layer.name} {direction}"
+                results = {"convolith": contest.enter("convolith", ours, layer, direction)}
+                for layout in LAYOUTS:
+                    results[layout] = contest.enter(layout, torch, layer, direction, layout)
+                if (layer, direction) not in checked:
+                    check_same(what, results, TOLERANCE)
+                    checked.add((layer, direction))
+                yield row(layer, direction, threads, contest.medians(), peaks)
+                contest.clear()
+        for runner in (ours, torch):
+            runner.close()
+
+
+def row(
+    layer: Layer, direction: str, threads: int, seconds: dict[str, float], peaks: dict[str, float]
+) -> Row:
+    """What was measured, in GFLOP/s."""
+    speed = {name: layer.flops / s * 1e-9 for name, s in seconds.items()}
+    best = max(LAYOUTS, key=lambda layout: speed[layout])
+    return {
+        "suite": layer.suite,
+        "name": layer.name,
+        "shape": f"{'x'.join(map(str, layer.x))} {'x'.join(map(str, layer.w))}",
+        "count": layer.count,
+        "class": layer.kind,
+        "direction": direction,
+        "threads": threads,
+        "algorithm": algorithm(layer, direction),
+        "ours": speed["convolith"],
+        "share_of_peak": speed["convolith"] / peaks[str(threads)],
+        "peer": speed[best],
+        "peer_layout": best,
+        "peer_default_layout": speed[LAYOUTS[0]],
+        "unit": "GFLOP/s",
+        "flops": layer.flops,
+        "bytes": layer.bytes,
+        "ratio": speed["convolith"] / speed[best],
+        "ratio_default_layout": speed["convolith"] / speed[LAYOUTS[0]],
+    }
+
+
+COLUMNS = (
+    ("", "{suite} {name} {direction}", "<52"),
+    ("threads", "{threads}", ">8"),
+    ("algorithm", "{algorithm}", ">16"),
+    ("GFLOP/s", "{ours:.1f}", ">9"),
+    ("of peak", "{share_of_peak:.0%}", ">9"),
+    ("peer", "{peer:.1f}", ">9"),
+    ("its layout", "{peer_layout}", ">15"),
+    ("ratio", "{ratio:.2f}", ">7"),
+    ("to NCHW", "{ratio_default_layout:.2f}", ">9"),
+)
+
+
+def add_arguments(job: argparse.ArgumentParser) -> None:
+    """The command line of this comparison."""
+    job.add_argument(
+        "--suite", nargs="+", default=SUITES, choices=SUITES, metavar="NAME",
+        help=f"networks, by default all of {', '.join(SUITES)}",
+    )  # fmt: skip
+    job.add_argument("--layer", default="", metavar="SUBSTRING", help="only layers so named")
+    job.add_argument(
+        "--direction", default=list(DIRECTIONS), type=_directions, metavar="DIRECTION",
+        help="fwd, bwd_input, bwd_weight, bwd (both gradients) or all, the default",
+    )  # fmt: skip
+    job.add_argument("--cold", action="store_true", help="caches forget before every call")
+
+
+def _directions(name: str) -> list[str]:
+    several = {"all": list(DIRECTIONS), "bwd": ["bwd_input", "bwd_weight"]}
+    if name not in DIRECTIONS and name not in several:
+        raise argparse.ArgumentTypeError(f"{name!r} is no direction")
+    return several.get(name, [name])

@@ -1,0 +1,151 @@
+"""Write the tables of docs/performance.md again, from bench/results/*.json.
+
+Examples
+--------
+python bench/tables.py
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+DOCUMENT = ROOT / "docs/performance.md"
+RESULTS = ROOT / "bench/results"
+BLOCK = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- end -->)", flags=re.S)
+
+Report = dict[str, Any]
+
+
+def table(heading: list[str], rows: list[list[str]]) -> str:
+    """Markdown; all columns but the first are numbers or short words."""
+    lines = [heading, ["---"] * len(heading), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def number(value: float | None, form: str = ",.2f") -> str:
+    """A dash for what could not be measured."""
+    return "-" if value is None else f"{value:{form}}"
+
+
+def machine(content: Report) -> str:
+    """One sentence on what served."""
+    about = content["machine"]
+    facts = [about["cpu"], about["isa"], about["compiler"], about["peer"], about["date"]]
+    for threads, peak in about["peak_gflops"][about["isa"]].items():
+        copies = [f"{v[threads]:.0f} GB/s ({size})" for size, v in about["copy_gb_s"].items()]
+        facts.append(f"{threads} threads: peak {peak:.0f} GFLOP/s, copy {', '.join(copies)}")
+    return "; ".join(facts) + ".\n"
+
+
+def conv(content: Report) -> str:
+    """Geometric means of each class, and the worst layer."""
+    threads = content["machine"]["threads"]
+    means, worst = content["geomean"], content["worst"]
+    classes = dict.fromkeys(row["class"] for row in content["rows"])
+    directions = dict.fromkeys(row["direction"] for row in content["rows"])
+    rows = []
+    for name in [*classes, "all"]:
+        for direction in directions:
+            prefix = direction if name == "all" else f"{name}, {direction}"
+            cells = [means.get(f"{prefix}, {t} threads") for t in threads]
+            if any(cells):
+                rows.append([name, direction, *map(number, cells)])
+    heading = ["layers", "direction", *(f"{t} threads" for t in threads)]
+    return (
+        f"{table(heading, rows)}\nAll: {means['all']:.2f}. Worst: {worst['suite']} {worst['name']} "
+        f"{worst['direction']} on {worst['threads']} threads, {worst['ratio']:.2f}.\n"
+    )
+
+
+def ops(content: Report) -> str:
+    """Every operation."""
+    heading = ["operation", "direction", "threads", "ours", "of roof", "PyTorch", "ratio"]
+    return table(
+        heading,
+        [
+            [
+                row["name"], row["direction"], str(row["threads"]),
+                f"{row['ours']:.1f} {row['unit']}", number(row["share_of_roof"], ".0%"),
+                number(row["peer"], ".1f"), number(row["ratio"]),
+            ]
+            for row in content["rows"]
+        ],
+    )  # fmt: skip
+
+
+def train(content: Report) -> str:
+    """Every network and peer; memory where it was noted."""
+    heading = ["network", "batch", "threads", "peer", "images/s", "peer's", "ratio", "MB", "peer's"]
+    return table(
+        heading,
+        [
+            [
+                row["model"], str(row["batch_size"]), str(row["threads"]), row["library"],
+                number(row["ours"], ",.0f"), number(row["peer"], ",.0f"), number(row["ratio"]),
+                number(row.get("ours_memory_mb"), ",.0f"),
+                number(row.get("peer_memory_mb"), ",.0f"),
+            ]
+            for row in content["rows"]
+        ],
+    )  # fmt: skip
+
+
+def infer(content: Report) -> str:
+    """Every network and peer."""
+    heading = ["network", "batch", "threads", "peer", "images/s", "peer's", "ratio"]
+    return table(
+        heading,
+        [
+            [
+                row["model"], str(row["batch_size"]), str(row["threads"]), row["library"],
+                number(row["ours"], ",.1f"), number(row["peer"], ",.1f"), number(row["ratio"]),
+            ]
+            for row in content["rows"]
+        ],
+    )  # fmt: skip
+
+
+def imports(content: Report) -> str:
+    """Time and size."""
+    return table(
+        ["import", "ours", "PyTorch", "ratio"],
+        [
+            [
+                row["direction"],
+                *(f"{row[who]:,.1f} {row['unit']}" for who in ("ours", "peer")),
+                number(row["ratio"], ".0f"),
+            ]
+            for row in content["rows"]
+        ],
+    )
+
+
+TABLES: dict[str, Callable[[Report], str]] = {
+    "machine": machine,
+    "conv": conv,
+    "ops": ops,
+    "train": train,
+    "infer": infer,
+    "import": imports,
+}
+
+
+def filled(text: str) -> str:
+    """The document with every block as the results have it."""
+
+    def block(match: re.Match[str]) -> str:
+        begin, name, end = match.groups()
+        file = RESULTS / f"{'conv' if name == 'machine' else name}.json"
+        body = TABLES[name](json.loads(file.read_text())) if file.exists() else "Not measured.\n"
+        return begin + body + end
+
+    return BLOCK.sub(block, text)
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(filled(DOCUMENT.read_text()))

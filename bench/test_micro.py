@@ -1,0 +1,118 @@
+"""Micro-benchmarks of every primitive, for changes from one commit to the next.
+
+Plain `pytest` does not collect them.
+
+Examples
+--------
+python -m pytest bench/test_micro.py --benchmark-autosave
+python -m pytest bench/test_micro.py -k conv2d --benchmark-compare
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convolith import primitives
+
+CONV_X, CONV_W, CONV_Y = (8, 64, 28, 28), (64, 64, 3, 3), (8, 64, 28, 28)
+PLANES, HALVED, PLANE_1 = (16, 64, 56, 56), (16, 64, 28, 28), (16, 64, 1, 1)
+ROWS, FLAT = (256, 1000), (1_000_000,)
+N, I, O = 64, 512, 1000
+
+
+class Draw:
+    """Arguments, the same at every call."""
+
+    def __init__(self) -> None:
+        self.rng = np.random.default_rng(0)
+
+    def __call__(self, *shape: int) -> np.ndarray:
+        return self.rng.standard_normal(shape, dtype=np.float32)
+
+    def labels(self) -> np.ndarray:
+        return self.rng.integers(ROWS[1], size=ROWS[0])
+
+    def indices(self, shape: tuple[int, ...]) -> np.ndarray:
+        return self.rng.integers(PLANES[2] * PLANES[3], size=shape)
+
+
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+def positional(*shapes: tuple[int, ...], **options: Any) -> Callable[[Draw], Arguments]:
+    """Arrays of these shapes, and options."""
+    return lambda draw: (tuple(draw(*shape) for shape in shapes), options)
+
+
+def pool_backward(draw: Draw, shape: tuple[int, ...]) -> Arguments:
+    return (draw(*shape), draw.indices(shape), PLANES), {}
+
+
+CALLS: dict[str, Callable[[Draw], Arguments]] = {
+    "conv2d_forward": positional(CONV_X, CONV_W, (64,), padding=1),
+    "conv2d_backward_input": lambda draw: (
+        (draw(*CONV_Y), draw(*CONV_W), CONV_X),
+        {"padding": 1},
+    ),
+    "conv2d_backward_weight": lambda draw: (
+        (draw(*CONV_Y), draw(*CONV_X), CONV_W),
+        {"padding": 1},
+    ),
+    "conv2d_backward_bias": positional(CONV_Y),
+    "linear_forward": positional((N, I), (O, I), (O,)),
+    "linear_backward_input": positional((N, O), (O, I)),
+    "linear_backward_weight": positional((N, O), (N, I)),
+    "linear_backward_bias": positional((N, O)),
+    "relu_forward": positional(PLANES),
+    "relu_backward": positional(PLANES, PLANES),
+    "leaky_relu_forward": positional(PLANES),
+    "leaky_relu_backward": positional(PLANES, PLANES),
+    "sigmoid_forward": positional(PLANES),
+    "sigmoid_backward": positional(PLANES, PLANES),
+    "tanh_forward": positional(PLANES),
+    "tanh_backward": positional(PLANES, PLANES),
+    "add_forward": positional(PLANES, PLANES),
+    "concat_forward": lambda draw: (([draw(*HALVED), draw(*HALVED)],), {}),
+    "concat_backward": lambda draw: ((draw(*HALVED), [32, 32]), {}),
+    "flatten_forward": positional(PLANES),
+    "flatten_backward": lambda draw: ((draw(PLANES[0], 64 * 56 * 56), PLANES), {}),
+    "dropout_forward": positional(PLANES),
+    "dropout_backward": positional(PLANES),
+    "max_pool2d_forward": lambda draw: ((draw(*PLANES), 3), {"stride": 2, "padding": 1}),
+    "max_pool2d_backward": lambda draw: pool_backward(draw, HALVED),
+    "min_pool2d_forward": lambda draw: ((draw(*PLANES), 3), {"stride": 2, "padding": 1}),
+    "min_pool2d_backward": lambda draw: pool_backward(draw, HALVED),
+    "avg_pool2d_forward": lambda draw: ((draw(*PLANES), 2), {}),
+    "avg_pool2d_backward": lambda draw: ((draw(*HALVED), PLANES, 2), {}),
+    "adaptive_avg_pool2d_forward": lambda draw: ((draw(*PLANES), 7), {}),
+    "adaptive_avg_pool2d_backward": lambda draw: ((draw(16, 64, 7, 7), PLANES), {}),
+    "adaptive_max_pool2d_forward": lambda draw: ((draw(*PLANES), 7), {}),
+    "adaptive_max_pool2d_backward": lambda draw: pool_backward(draw, (16, 64, 7, 7)),
+    "global_avg_pool2d_forward": positional(PLANES),
+    "global_avg_pool2d_backward": lambda draw: ((draw(*PLANE_1), PLANES), {}),
+    "global_max_pool2d_forward": positional(PLANES),
+    "global_max_pool2d_backward": lambda draw: pool_backward(draw, PLANE_1),
+    "batch_norm_forward": positional(PLANES, (64,), (64,), training=True),
+    "batch_norm_backward": positional(PLANES, PLANES, (64,), (64,), (64,)),
+    "softmax_forward": positional(ROWS),
+    "softmax_backward": positional(ROWS, ROWS),
+    "log_softmax_forward": positional(ROWS),
+    "log_softmax_backward": positional(ROWS, ROWS),
+    "softmax_cross_entropy_forward": lambda draw: ((draw(*ROWS), draw.labels()), {}),
+    "softmax_cross_entropy_backward": lambda draw: (
+        (draw(), draw(*ROWS), draw.labels()),
+        {},
+    ),
+    "sgd_step": positional(FLAT, FLAT, FLAT, momentum=0.9),
+    "adam_step": lambda draw: ((*(draw(*FLAT) for _ in "pgm"), abs(draw(*FLAT))), {"step": 1}),
+}
+
+
+@pytest.mark.parametrize("name", sorted(CALLS))
+def test_primitive(benchmark: Any, name: str) -> None:
+    args, kwargs = CALLS[name](Draw())
+    benchmark(getattr(primitives, name), *args, **kwargs)

@@ -1,0 +1,72 @@
+"""The benchmarks themselves, without measuring: tables are complete, children answer."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convolith import primitives
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "bench"))
+
+import conv  # noqa: E402
+import measure  # noqa: E402
+import test_micro  # noqa: E402
+
+# Billions of multiply-adds for one image, as torchvision and the papers give them, and those of
+# them that fully connected layers do.
+GMACS = {
+    "alexnet": (0.714, 0.0586),
+    "vgg16": (15.47, 0.1236),
+    "googlenet": (1.498, 0.0010),
+    "resnet18": (1.814, 0.0005),
+    "resnet50": (4.089, 0.0020),
+    "mobilenet_v1": (0.569, 0.0010),
+    "mobilenet_v2": (0.301, 0.0013),
+    "efficientnet_b0": (0.386, 0.0013),
+    "resnet20": (0.0406, 0.0),
+}
+
+
+@pytest.mark.parametrize("suite", GMACS)
+def test_shapes_are_the_whole_network(suite: str) -> None:
+    macs = sum(layer.count * layer.flops / layer.N / 2e9 for layer in conv.layers([suite]))
+    whole, linear = GMACS[suite]
+    assert macs + linear == pytest.approx(whole, rel=0.02)
+
+
+def test_every_primitive_has_a_micro_benchmark() -> None:
+    plans = {name for name in primitives.__all__ if name.endswith("_plan")}
+    assert set(test_micro.CALLS) == set(primitives.__all__) - plans
+
+
+def load_halves(denominator: int) -> measure.Prepare:
+    return lambda x: lambda: x / denominator
+
+
+def test_a_child_prepares_repeats_and_survives_an_error() -> None:
+    contest = measure.Contest(threads=1, quick=True)
+    runner = measure.Runner(load_halves, 2)
+    result = contest.enter("halves", runner, np.arange(4.0))
+    assert contest.attempt("fails", runner, "text") is None
+    assert "TypeError" in contest.failed["fails"]
+    assert contest.medians().keys() == {"halves"}
+    contest.close()
+    np.testing.assert_array_equal(result, np.arange(4.0) / 2)
+
+
+def test_different_results_end_a_comparison() -> None:
+    results: dict[str, Any] = {"a": np.array([1.0, 2.0]), "b": np.array([1.0, 2.01])}
+    measure.check_same("x", results, 1e-2)
+    with pytest.raises(RuntimeError, match="a and b differ by 5"):
+        measure.check_same("x", results, 1e-3)
+
+
+def test_report_leaves_out_what_was_not_measured() -> None:
+    rows = [{"threads": 1, "ratio": r} for r in (4.0, None, 1.0)]
+    content = measure.report(rows, {}, [(), ("threads",)])
+    assert content["geomean"] == pytest.approx({"all": 2.0, "1 threads": 2.0})
+    assert content["worst"]["ratio"] == 1.0
