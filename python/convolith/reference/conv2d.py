@@ -141,8 +141,9 @@ def conv2d_forward(
     Notes
     -----
     y[n,k,p,q] = activation(residual[n,k,p,q] + bias[k] + sum_{c,r,s} x[n, c,
-    p*stride + r*dilation - top, q*stride + s*dilation - left] * w[k,c,r,s]),
-    the sum as `torch.nn.functional.conv2d` and ONNX `Conv` define it. Strided 'same' follows TensorFlow (SAME_UPPER in ONNX); PyTorch refuses it.
+    p*stride + r*dilation - top, q*stride + s*dilation - left] * w[k,c,r,s]), the sum as
+    `torch.nn.functional.conv2d` and ONNX `Conv` define it. Strided 'same' follows TensorFlow
+    (SAME_UPPER in ONNX); PyTorch refuses it.
     """
     x, w = float64(x), float64(w)
     N, C, H, W = x.shape
