@@ -157,10 +157,7 @@ def algorithm(layer: Layer, direction: str) -> str:
     """What serves a layer."""
     from convolith import primitives
 
-    plan = getattr(primitives, "conv2d_plan", None)
-    if plan is None:
-        return "-"
-    return str(plan(DIRECTIONS[direction], layer.x, layer.w, **layer.options).algo)
+    return primitives.conv2d_plan(DIRECTIONS[direction], layer.x, layer.w, **layer.options).algo
 
 
 def compare(args: argparse.Namespace, about: dict[str, Any]) -> Iterator[Row]:

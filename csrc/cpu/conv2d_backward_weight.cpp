@@ -1,164 +1,158 @@
-// conv2d weight gradient: dw[k, t] is the dot product, over all positions, of dy's plane k with the input as tap t sees
-// it.  Input and dy are packed to one row pitch (dy with zeros between the rows), so a dot product runs over a
-// whole plane, and a block of filter rows x taps shares its loads: 4 + 6 loads to 24 FMAs on AVX-512.
+// conv2d weight gradient: dw[k, tap] is the sum, over all positions, of dy[k] times the input as tap (c, r, s) sees it.
+// Vectors hold filters: dy is transposed a piece at a time, and the micro-kernel broadcasts inputs, eight taps at once,
+// each at its own offset.  So no column is wasted, whatever the size, stride or dilation.
+//
+// Transposing costs a quarter of a shuffle per element of dy, which then meets (C/G) R S FMAs.
 #include "conv2d_winograd.hpp"
 #include "gemm.hpp"
 #include "kernels.hpp"
 #include "pack.hpp"
+#include "transpose.hpp"
 
 namespace convolith::CONVOLITH_ISA {
 namespace {
 
-// Lanes are 64 bytes on every instruction set, so the sums come out the same; narrower registers hold fewer of them.
-constexpr int dot_rows = vector_bytes == 64 ? 4 : vector_bytes == 32 ? 2 : 1;
-constexpr int dot_taps_for(int rows) {
-  constexpr int accumulators = vector_bytes == 64 ? 24 : vector_bytes == 32 ? 6 : 2;
-  return accumulators / rows < 8 ? accumulators / rows : 8;
+// Sums (tap, filter of a panel), `panel` filters apart, to dw (filters, taps), rows `pitch` apart.
+template <class T>
+void store_transposed(const T* sums, std::int64_t panel, std::int64_t taps, std::int64_t filters, T* dw,
+                      std::int64_t pitch) {
+  for (std::int64_t t = 0; t < taps; t += width<T>)
+    for (std::int64_t k = 0; k < filters; k += width<T>) {
+      Vec<T> v[width<T>];
+#pragma GCC unroll 16
+      for (int i = 0; i < width<T>; ++i) v[i] = load(sums + min_of(t + i, taps - 1) * panel + k);
+      transpose<T>(v);
+#pragma GCC unroll 16
+      for (int i = 0; i < width<T>; ++i)
+        if (k + i < filters) store(dw + (k + i) * pitch + t, v[i], taps - t);
+    }
 }
 
-// Positions of `images` packed images: image m of x and dy starts m * x_image, m * dy_image further.
-struct DotPlanes {
-  std::int64_t images, positions, x_image, dy_image, dy_plane;
+// What goes through the micro-kernel together: some hundred positions, whole rows of one image or of several, so that
+// their share of dy, transposed, stays in L1.
+struct Pieces {
+  std::int64_t images, rows, positions;
+
+  explicit Pieces(const Conv2d& p) {
+    constexpr std::int64_t most = 112;
+    const std::int64_t fitting = max_of<std::int64_t>(1, most / p.Q);
+    rows = ceil_div(p.P, ceil_div(p.P, min_of(fitting, p.P)));
+    images = rows < p.P ? 1 : min_of(p.N, max_of<std::int64_t>(1, most / (p.P * p.Q)));
+    positions = images * rows * p.Q;
+  }
 };
 
-template <class T>
-using Dot = void (*)(const DotPlanes& planes, const T* dy, const T* x, const std::int64_t* offset, T* dw,
-                     std::int64_t pitch);
+// Where the inputs of a piece are: in x itself, or in a padded copy of the rows that it needs.
+struct Inputs {
+  bool copied;
+  std::int64_t rows, pitch, plane, image;  // rows of a padded piece; distances of rows, channels, images
 
-// dw[k * pitch + t] += sum over f of dy[k * dy_plane + f] * x[offset[t] + f]
-//   dy (images, rows, positions), x (images, packed planes), offset (taps), dw (rows, pitch)
-template <class T, int rows, int taps>
-void dot(const DotPlanes& planes, const T* dy, const T* x, const std::int64_t* offset, T* dw, std::int64_t pitch) {
-  constexpr int parts = Lanes<T>::registers;  // plain arrays of registers: the compiler keeps those in registers
-  Vec<T> sums[rows][taps][parts] = {};
-  for (std::int64_t m = 0; m < planes.images; ++m) {
-    const T* xm = x + m * planes.x_image;
-    const T* dym = dy + m * planes.dy_image;
-    for (std::int64_t f = 0; f < planes.positions; f += Lanes<T>::count) {
-      Vec<T> g[rows][parts];
-#pragma GCC unroll 8
-      for (int k = 0; k < rows; ++k)
-#pragma GCC unroll 8
-        for (int i = 0; i < parts; ++i) g[k][i] = load(dym + k * planes.dy_plane + f + i * width<T>);
-#pragma GCC unroll 8
-      for (int t = 0; t < taps; ++t)
-#pragma GCC unroll 8
-        for (int i = 0; i < parts; ++i) {
-          const Vec<T> v = load(xm + offset[t] + f + i * width<T>);
-#pragma GCC unroll 8
-          for (int k = 0; k < rows; ++k) sums[k][t][i] += g[k][i] * v;
-        }
-    }
-  }
-  // By way of memory: with 24 sums over lanes in line, GCC 12 keeps the accumulators on the stack, in the loop too.
-  T lanes[rows][taps][Lanes<T>::count];
-#pragma GCC unroll 8
-  for (int k = 0; k < rows; ++k)
-#pragma GCC unroll 8
-    for (int t = 0; t < taps; ++t)
-#pragma GCC unroll 8
-      for (int i = 0; i < parts; ++i) store(lanes[k][t] + i * width<T>, sums[k][t][i]);
-#pragma GCC unroll 1
-  for (int k = 0; k < rows; ++k)
-#pragma GCC unroll 1
-    for (int t = 0; t < taps; ++t) dw[k * pitch + t] += sum(Lanes<T>::load(lanes[k][t]));
-}
-
-template <class T, int rows = dot_rows, int taps = dot_taps_for(dot_rows)>
-Dot<T> find_dot(std::int64_t want_rows, std::int64_t want_taps) {
-  if (want_rows == rows && want_taps == taps) return dot<T, rows, taps>;
-  if constexpr (rows > 1) {
-    if (want_rows < rows) return find_dot<T, rows - 1, dot_taps_for(rows - 1)>(want_rows, want_taps);
-  }
-  if constexpr (taps > 1) return find_dot<T, rows, taps - 1>(want_rows, want_taps);
-  return nullptr;
-}
-
-// The step of at most `most` that cuts n into pieces as even as possible.
-CONVOLITH_INLINE std::int64_t even_step(std::int64_t n, std::int64_t most) {
-  return ceil_div(n, ceil_div(n, most));
-}
+  Inputs(const Conv2d& p, const Pieces& pieces)
+      : copied(p.pad_top + p.pad_bottom + p.pad_left + p.pad_right > 0),
+        rows((pieces.rows - 1) * p.stride_h + (p.R - 1) * p.dilation_h + 1),
+        pitch(copied ? (p.Q - 1) * p.stride_w + (p.S - 1) * p.dilation_w + 1 : p.W),
+        plane(copied ? rows * pitch : p.H * p.W),
+        image((copied ? p.C / p.G : p.C) * plane) {}
+};
 
 }  // namespace
+
+template <class T>
+void direct_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
+  const std::int64_t CG = p.C / p.G, KG = p.K / p.G, taps = CG * p.R * p.S, dw_size = p.K * taps;
+  const Pieces pieces(p);
+  const Inputs in(p, pieces);
+
+  // Tasks: panels of filters, blocks of taps whose sums fit half of L2, and parts of the batch where those are too few;
+  // parts leave partial sums (8 MiB at most) that are added in order.
+  constexpr std::int64_t enough = 8, partial_bytes = 8 << 20, sum_bytes = 512 * 1024, panel_bytes = 256;
+  const std::int64_t panel = min_of(round_up(KG, width<T>), panel_bytes / std::int64_t{sizeof(T)});
+  const std::int64_t panels = ceil_div(KG, panel);
+  const std::int64_t blocks = ceil_div(taps * panel * std::int64_t{sizeof(T)}, sum_bytes);
+  const std::int64_t block_taps = ceil_div(taps, blocks), all = p.G * panels * blocks;
+  const std::int64_t affordable = max_of<std::int64_t>(1, partial_bytes / (dw_size * std::int64_t{sizeof(T)}));
+  const std::int64_t wanted = min_of(min_of(ceil_div(p.N, pieces.images), ceil_div(enough, all)), affordable);
+  const std::int64_t part_images = ceil_div(p.N, wanted), parts = ceil_div(p.N, part_images);
+
+  Scratch<std::int64_t> tap(taps), position(pieces.positions), from(in.pitch);
+  for (std::int64_t t = 0; t < taps; ++t)
+    tap.get()[t] = t / (p.R * p.S) * in.plane + t / p.S % p.R * p.dilation_h * in.pitch + t % p.S * p.dilation_w;
+  for (std::int64_t t = 0; t < pieces.positions; ++t)
+    position.get()[t] = t / (pieces.rows * p.Q) * in.image + t / p.Q % pieces.rows * p.stride_h * in.pitch +
+                        t % p.Q * p.stride_w;
+  const Columns columns = plan_columns(from.get(), in.copied ? in.pitch : 0, -p.pad_left, 1, p.W, p.padding_mode);
+
+  const std::int64_t sums_size = block_taps * panel, dy_size = (pieces.positions + width<T>) * panel;
+  const std::int64_t copy_size = in.copied ? pieces.images * in.image : 0;
+  const std::int64_t buffer_size = round_up(sums_size + dy_size + copy_size, Lanes<T>::count);
+  Scratch<T> buffers(max_threads() * buffer_size), partial(parts > 1 ? parts * dw_size : 0);
+  const std::int64_t cost = p.N * p.P * p.Q * dw_size / (16 * parts * all);
+  parallel_for(parts * all, cost, [&](std::int64_t task, int thread) {
+    T* sums = buffers.get() + thread * buffer_size;  // (tap, filter)
+    T* turned = sums + sums_size;                    // (position, filter)
+    T* copy = turned + dy_size;                      // (image, channel, row, column)
+    const std::int64_t part = task / all, g = task / (panels * blocks) % p.G;
+    const std::int64_t k0 = task / blocks % panels * panel, t0 = task % blocks * block_taps;
+    const std::int64_t filters = min_of(panel, KG - k0), count = min_of(block_taps, taps - t0);
+    const std::int64_t vectors = ceil_div(filters, width<T>), step = min_of(vectors, panel_vectors);
+    const RowBlocks rows_of_taps(count, step);
+    const std::int64_t c0 = t0 / (p.R * p.S), c1 = ceil_div(t0 + count, p.R * p.S);  // the channels of the block
+    const std::int64_t n_end = min_of(p.N, (part + 1) * part_images);
+
+    bool first = true;
+    for (std::int64_t n0 = part * part_images; n0 < n_end; n0 += pieces.images)
+      for (std::int64_t p0 = 0; p0 < p.P; p0 += pieces.rows) {
+        const std::int64_t images = min_of(pieces.images, n_end - n0), rows = min_of(pieces.rows, p.P - p0);
+        const T* inputs = x + (n0 * p.C + g * CG) * p.H * p.W + p0 * p.stride_h * p.W;
+        for (std::int64_t m = 0; in.copied && m < images; ++m)
+          for (std::int64_t c = c0; c < c1; ++c)
+            for (std::int64_t i = 0; i < in.rows; ++i) {
+              const std::int64_t h = source(p0 * p.stride_h + i - p.pad_top, p.H, p.padding_mode);
+              T* to = copy + m * in.image + c * in.plane + i * in.pitch;
+              if (h < 0)
+                fill_zero(to, in.pitch);
+              else
+                pack_row(x + (((n0 + m) * p.C + g * CG + c) * p.H + h) * p.W, columns, to);
+            }
+        if (in.copied) inputs = copy;
+
+        const std::int64_t row_positions = rows * p.Q;  // of one image
+        for (std::int64_t m = 0; m < images; ++m)
+          for (std::int64_t k = 0; k < filters; k += width<T>) {
+            const Stack<T> stack{dy + ((n0 + m) * p.K + g * KG + k0 + k) * p.P * p.Q, p.P * p.Q,
+                                 min_of(width<T>, filters - k), dy + p.N * p.K * p.P * p.Q};
+            for (std::int64_t f = 0; f < row_positions; f += width<T>)
+              stack.transpose_to(p0 * p.Q + f, turned + (m * row_positions + f) * panel + k, panel);
+          }
+
+        for (std::int64_t b = 0; b < rows_of_taps.blocks; ++b)
+          for (std::int64_t v = 0; v < vectors; v += step) {
+            const std::int64_t t = b * rows_of_taps.height;
+            find_micro<T, Scattered<T>, Step>(rows_of_taps.height_of(b), min_of(step, vectors - v))(
+                images * row_positions, {inputs, tap.get() + t0 + t, position.get()}, turned + v * width<T>,
+                {panel, turned}, !first, sums + t * panel + v * width<T>, panel);
+          }
+        first = false;
+      }
+    T* to = (parts > 1 ? partial.get() + part * dw_size : dw) + (g * KG + k0) * taps + t0;
+    store_transposed(sums, panel, count, filters, to, taps);
+  });
+
+  if (parts > 1) add_partial_sums(parts, dw_size, partial.get(), dw);
+}
 
 // dy (N, K, P, Q), x (N, C, H, W), dw (K, C/G, R, S)
 template <class T>
 void conv2d_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
-  if (p.N > 0 && p.algorithm == Algorithm::winograd) return winograd_backward_weight(p, dy, x, dw);
-  if (p.algorithm == Algorithm::gemm) return linear_backward_weight<T>(as_linear(p), dy, x, dw);
-  const std::int64_t CG = p.C / p.G, KG = p.K / p.G, cells = p.R * p.S, dw_size = p.K * CG * cells;
-  if (p.N == 0) return fill_zero(dw, dw_size);
-  const Axis vertical(p.R, p.stride_h, p.dilation_h), horizontal(p.S, p.stride_w, p.dilation_w);
-  const std::int64_t pitch = p.Q + horizontal.reach(), phases = vertical.phases * horizontal.phases;
-
-  // Tasks: blocks of filter rows x blocks of input channels, and chunks of the batch where that is too few; chunks
-  // leave partial sums (8 MiB at most) that are added in order.
-  constexpr std::int64_t block = 32, enough = 8, partial_bytes = 8 << 20, budget = 512 * 1024;
-  const std::int64_t k_blocks = ceil_div(KG, block), c_blocks = ceil_div(CG, block), blocks = p.G * k_blocks * c_blocks;
-  const std::int64_t affordable = max_of<std::int64_t>(1, partial_bytes / (dw_size * std::int64_t{sizeof(T)}));
-  const std::int64_t wanted = min_of(min_of(p.N, ceil_div(enough, blocks)), affordable);
-  const std::int64_t chunk_images = ceil_div(p.N, wanted), chunks = ceil_div(p.N, chunk_images);
-
-  // Within a task: as many images at a time as fit the budget, or bands of rows of a single large one.
-  const std::int64_t block_c = min_of(block, CG), block_k = min_of(block, KG);
-  const std::int64_t row_bytes = (block_c * phases + block_k) * pitch * std::int64_t{sizeof(T)};
-  const std::int64_t rows_fitting = max_of<std::int64_t>(1, budget / row_bytes - vertical.reach());
-  const std::int64_t bands = ceil_div(p.P, rows_fitting), band_rows = ceil_div(p.P, bands);
-  const std::int64_t positions = round_up(band_rows * pitch, Lanes<T>::count);
-  const std::int64_t x_plane = plane_pitch<T>(positions + vertical.reach() * pitch + horizontal.reach());
-  const std::int64_t dy_plane = plane_pitch<T>(positions);
-  const std::int64_t x_image = block_c * phases * x_plane, dy_image = block_k * dy_plane;
-  const std::int64_t together =
-      max_of<std::int64_t>(1, min_of(chunk_images, budget / ((x_image + dy_image) * std::int64_t{sizeof(T)})));
-
-  Scratch<std::int64_t> offset(block_c * cells), from(horizontal.phases * pitch), dy_from(pitch);
-  Scratch<Columns> columns(horizontal.phases);
-  plan_taps(p, vertical, horizontal, block_c, pitch, x_plane, offset.get());
-  plan_phases(p, horizontal, pitch, from.get(), columns.get());
-  const Columns dy_columns = plan_columns(dy_from.get(), pitch, 0, 1, p.Q, PaddingMode::zeros);
-
-  const std::int64_t buffer_size = together * (x_image + dy_image);
-  Scratch<T> buffers(max_threads() * buffer_size), partial(chunks > 1 ? chunks * dw_size : 0);
-  const std::int64_t cost = p.N * p.P * p.Q * dw_size / (16 * chunks * blocks);
-  parallel_for(chunks * blocks, cost, [&](std::int64_t task, int thread) {
-    const std::int64_t chunk = task / blocks, g = task % blocks / (k_blocks * c_blocks);
-    const std::int64_t k0 = task / c_blocks % k_blocks * block, c0 = task % c_blocks * block;
-    const std::int64_t rows_k = min_of(block, KG - k0), rows_c = min_of(block, CG - c0), taps = rows_c * cells;
-    T* x_planes = buffers.get() + thread * buffer_size;
-    T* dy_planes = x_planes + together * x_image;
-    T* sums = (chunks > 1 ? partial.get() + chunk * dw_size : dw) + ((g * KG + k0) * CG + c0) * cells;
-    for (std::int64_t k = 0; k < rows_k; ++k) fill_zero(sums + k * CG * cells, taps);
-
-    const std::int64_t n_end = min_of(p.N, (chunk + 1) * chunk_images);
-    for (std::int64_t n0 = chunk * chunk_images; n0 < n_end; n0 += together)
-      for (std::int64_t p0 = 0; p0 < p.P; p0 += band_rows) {
-        const std::int64_t images = min_of(together, n_end - n0), rows = min_of(band_rows, p.P - p0);
-        for (std::int64_t m = 0; m < images; ++m) {
-          for (std::int64_t k = 0; k < rows_k; ++k) {
-            T* to = dy_planes + m * dy_image + k * dy_plane;
-            for (std::int64_t i = 0; i < rows; ++i)
-              pack_row(dy + (((n0 + m) * p.K + g * KG + k0 + k) * p.P + p0 + i) * p.Q, dy_columns, to + i * pitch);
-            fill_zero(to + rows * pitch, dy_plane - rows * pitch);
-          }
-          for (std::int64_t c = 0; c < rows_c; ++c) {
-            T* to = x_planes + m * x_image + c * phases * x_plane;
-            pack_channel(p, x + ((n0 + m) * p.C + g * CG + c0 + c) * p.H * p.W, vertical, horizontal, columns.get(), p0,
-                         rows + vertical.reach(), pitch, x_plane, to);
-            for (std::int64_t phase = 0; phase < phases; ++phase, to += x_plane)
-              fill_zero(to + (rows + vertical.reach()) * pitch, x_plane - (rows + vertical.reach()) * pitch);
-          }
-        }
-        const DotPlanes planes{images, round_up(rows * pitch, Lanes<T>::count), x_image, dy_image, dy_plane};
-        const std::int64_t k_step = even_step(rows_k, dot_rows);
-        const std::int64_t t_step = even_step(taps, dot_taps_for(static_cast<int>(k_step)));
-        for (std::int64_t t = 0; t < taps; t += t_step)
-          for (std::int64_t k = 0; k < rows_k; k += k_step)
-            find_dot<T>(min_of(k_step, rows_k - k), min_of(t_step, taps - t))(
-                planes, dy_planes + k * dy_plane, x_planes, offset.get() + t, sums + k * CG * cells + t, CG * cells);
-      }
-  });
-
-  if (chunks > 1) add_partial_sums(chunks, dw_size, partial.get(), dw);
+  if (p.N == 0) return fill_zero(dw, p.K * (p.C / p.G) * p.R * p.S);
+  switch (p.algorithm) {
+    case Algorithm::winograd:
+      return winograd_backward_weight(p, dy, x, dw);
+    case Algorithm::gemm:
+      return linear_backward_weight<T>(as_linear(p), dy, x, dw);
+    default:
+      return direct_backward_weight(p, dy, x, dw);
+  }
 }
 INSTANTIATE(conv2d_backward_weight)
 

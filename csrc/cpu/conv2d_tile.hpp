@@ -38,14 +38,27 @@ void correlate(const RowBlocks& blocks, std::int64_t begin, std::int64_t end, st
     int n_runs = 0;
     for (std::int64_t i = f0 / pitch; i * pitch < f1; ++i) {
       const std::int64_t from = max_of(f0, i * pitch + to.column_begin), until = min_of(f1, i * pitch + to.column_end);
-      if (from < until) runs[n_runs++] = {from - f0, i * to.row + (from - i * pitch) * to.column, until - from};
+      if (from >= until) continue;
+      const std::int64_t start = i * to.row + (from - i * pitch) * to.column;
+      if (n_runs > 0 && to.row == pitch && to.column == 1)  // rows without a gap
+        runs[n_runs - 1].length += until - from;
+      else
+        runs[n_runs++] = {from - f0, start, until - from};
     }
     if (n_runs == 0) continue;
     const std::int64_t vectors = ceil_div(f1 - f0, width<T>);
 
     for (std::int64_t block = begin; block < end; ++block) {
       const std::int64_t height = blocks.height_of(block), k0 = block * blocks.height;
-      find_micro<T>(height, vectors)(taps, filter + k0 * taps, planes + f0, offset, tile, step);
+      // The rows that the block will be stored to are on their way while it is computed.
+      for (std::int64_t k = 0; k < height; ++k) {
+        T* out = to.data + ((k0 + k) * to.plane + to.origin);
+        for (int r = 0; r < n_runs; ++r)
+          for (std::int64_t j = 0; j < runs[r].length; j += Lanes<T>::count)
+            __builtin_prefetch(out + runs[r].to + j * to.column, 1);
+      }
+      find_micro<T, Matrix<T>, Table>(height, vectors)(taps, {filter + k0 * taps, 1, height}, planes + f0, {offset}, false, tile,
+                                            step);
       for (std::int64_t k = 0; k < height; ++k) {
         const T add = bias ? bias[k0 + k] : T(0);
         T* out = to.data + ((k0 + k) * to.plane + to.origin);
@@ -53,7 +66,12 @@ void correlate(const RowBlocks& blocks, std::int64_t begin, std::int64_t end, st
           const T* from = tile + k * step + runs[r].position;
           T* y = out + runs[r].to;
           if (to.column == 1) {
-            map_run(from, runs[r].length, y, [&](auto v) CONVOLITH_INLINED { return v + add; });
+            const auto plus = [&](auto v) CONVOLITH_INLINED { return v + add; };
+            // Whole vectors where they are those that the block was stored in, pieces of them elsewhere.
+            if (runs[r].position % width<T> == 0)
+              map_vectors(from, runs[r].length, y, plus);
+            else
+              map_pieces(from, runs[r].length, y, plus);
             epilogue.finish(to.data, y - to.data, runs[r].length);
           } else
             for (std::int64_t j = 0; j < runs[r].length; ++j) y[j * to.column] = from[j] + add;

@@ -63,7 +63,7 @@ void transform_filter(const Conv2d& p, const Filter<T>& filter, const Panels<T>&
           const Stack<T> stack{filter.data + k * filter.k_pitch, filter.k_pitch, filters, filter.data + p.K * p.C * 9};
           alignas(64) T g[9 + width<T>][width<T>];
           for (std::int64_t tap = 0; tap < 9; tap += width<T>)
-            stack.transpose_to((c0 + c) * filter.c_pitch + tap, g[tap]);
+            stack.transpose_to((c0 + c) * filter.c_pitch + tap, g[tap], width<T>);
           T* to = block[0] + c * wide + k0;
           transform<T, FilterTransform>(
               [&](int i, int j) CONVOLITH_INLINED { return load(g[filter.turned ? 8 - (3 * i + j) : 3 * i + j]); },
@@ -148,10 +148,10 @@ void correlate_tiles(const Conv2d& p, const T* x, const Filter<T>& filter, const
         const T* u_panel = u.get() + e * panels.point + panel * panels.width_ * p.C;
         for (std::int64_t block = 0; block < blocks.blocks; ++block) {
           const std::int64_t t = block * blocks.height;
-          find_product<T>(blocks.height_of(block), wide / width<T>)(
-              p.C, {v + e * v_point + t * c_padded, c_padded, 1}, {u_panel, wide, 1}, false,
-              m + e * m_point + t * share_width + (panel - first) * panels.width_, share_width,
-              u_panel + wide * p.C + block * p.C * 16);
+          find_micro<T, Matrix<T>, Step>(blocks.height_of(block), wide / width<T>)(
+              p.C, {v + e * v_point + t * c_padded, c_padded, 1}, u_panel,
+              {wide, u_panel + wide * p.C + block * p.C * Lanes<T>::count}, false,
+              m + e * m_point + t * share_width + (panel - first) * panels.width_, share_width);
         }
       }
     transform_output(p, tiles, begin, end, first * panels.width_, last * panels.width_, m, share_width, m_point, bias,

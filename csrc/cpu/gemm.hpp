@@ -1,10 +1,10 @@
 // The one GEMM micro-kernel, and the matrix product over it.
 //
-// micro: a block of `rows` x `vectors` outputs stays in registers while the taps go by.  A tap is a constant offset
-// into x, so the same kernel serves a packed matrix (offset = tap * pitch) and a convolution over packed planes
-// (offset = where filter cell (c, r, s) sees position 0).  Per tap: `vectors` loads, `rows` broadcasts and
-// rows * vectors FMAs; with 8 x 3 (AVX-512) that is 11 loads to 24 FMAs, with 4 x 3 (16 registers) 7 to 12: two FMAs
-// a cycle are the bound, not the loads.
+// micro: a block of `rows` x `vectors` outputs stays in registers while the taps go by.  Where a tap finds its vectors
+// is either a step (a packed matrix) or a table of offsets (a convolution over packed planes: where filter cell
+// (c, r, s) sees position 0).  Per tap: `vectors` loads, `rows` broadcasts and rows * vectors FMAs; with 8 x 3 or 6 x 4
+// (AVX-512) that is 10 or 11 loads to 24 FMAs, with 4 x 3 (16 registers) 7 to 12: two FMAs a cycle are the bound, not
+// the loads.
 #pragma once
 
 #include "parallel.hpp"
@@ -21,23 +21,65 @@ constexpr int vectors_for(int rows) {
   return fitting < max_vectors ? fitting : max_vectors;
 }
 
+// A matrix as pointer and strides: element (i, j) is data[i * row + j * column].
 template <class T>
-using Micro = void (*)(std::int64_t taps, const T* w, const T* x, const std::int64_t* offset, T* y, std::int64_t pitch);
+struct Matrix {
+  const T* data;
+  std::int64_t row, column;
+  CONVOLITH_INLINE const T* row_at(std::int64_t i) const { return data + i * row; }
+  CONVOLITH_INLINE std::int64_t column_at(std::int64_t j) const { return j * column; }
+};
+// One whose rows and columns stand anywhere: element (i, j) is data[row[i] + column[j]].
+template <class T>
+struct Scattered {
+  const T* data;
+  const std::int64_t *row, *column;
+  CONVOLITH_INLINE const T* row_at(std::int64_t i) const { return data + row[i]; }
+  CONVOLITH_INLINE std::int64_t column_at(std::int64_t j) const { return column[j]; }
+};
 
-// y[k * pitch + j] = sum over t of w[t * rows + k] * x[offset[t] + j], j < vectors * width
-//   w (taps, rows) packed, offset (taps), y (rows, pitch)
-template <class T, int rows, int vectors>
-void micro(std::int64_t taps, const T* w, const T* x, const std::int64_t* offset, T* y, std::int64_t pitch) {
+// Where tap t finds its vectors.
+struct Table {
+  const std::int64_t* offset;
+  CONVOLITH_INLINE std::int64_t at(std::int64_t t) const { return offset[t]; }
+  CONVOLITH_INLINE void fetch(std::int64_t) const {}
+};
+// On the way, `next` is fetched for the calls to come, a cache line per tap; it may be any address.
+struct Step {
+  std::int64_t pitch;
+  const void* next;
+  CONVOLITH_INLINE std::int64_t at(std::int64_t t) const { return t * pitch; }
+  CONVOLITH_INLINE void fetch(std::int64_t t) const { __builtin_prefetch(static_cast<const char*>(next) + t * 64); }
+};
+
+template <class T, class W, class Taps>
+using Micro = void (*)(std::int64_t taps, W w, const T* x, Taps where, bool accumulate, T* y,
+                       std::int64_t pitch);
+
+// y[k * pitch + j] (+)= sum over t of w(k, t) * x[where.at(t) + j], k < rows, j < vectors * width
+template <class T, class W, class Taps, int rows, int vectors>
+void micro(std::int64_t taps, W w, const T* x, Taps where, bool accumulate, T* y, std::int64_t pitch) {
   Vec<T> sum[rows][vectors] = {};
+  if (accumulate) {
+#pragma GCC unroll 8
+    for (int k = 0; k < rows; ++k)
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors; ++v) sum[k][v] = load(y + k * pitch + v * width<T>);
+  }
+  const T* row[rows];
+#pragma GCC unroll 8
+  for (int k = 0; k < rows; ++k) row[k] = w.row_at(k);
   for (std::int64_t t = 0; t < taps; ++t) {
-    const T* xt = x + offset[t];
+    where.fetch(t);
+    const std::int64_t at = w.column_at(t);
+    const T* xt = x + where.at(t);
     Vec<T> b[vectors];
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; ++v) b[v] = load(xt + v * width<T>);
 #pragma GCC unroll 8
     for (int k = 0; k < rows; ++k)
 #pragma GCC unroll 8
-      for (int v = 0; v < vectors; ++v) sum[k][v] += w[t * rows + k] * b[v];
+      for (int v = 0; v < vectors; ++v) sum[k][v] += row[k][at] * b[v];
   }
 #pragma GCC unroll 8
   for (int k = 0; k < rows; ++k)
@@ -46,65 +88,17 @@ void micro(std::int64_t taps, const T* w, const T* x, const std::int64_t* offset
 }
 
 // The micro-kernel of that size; vectors <= vectors_for(rows).
-template <class T, int rows = max_rows, int vectors = vectors_for(max_rows)>
-Micro<T> find_micro(std::int64_t want_rows, std::int64_t want_vectors) {
-  if (want_rows == rows && want_vectors == vectors) return micro<T, rows, vectors>;
+template <class T, class W, class Taps, int rows = max_rows, int vectors = vectors_for(max_rows)>
+Micro<T, W, Taps> find_micro(std::int64_t want_rows, std::int64_t want_vectors) {
+  if (want_rows == rows && want_vectors == vectors) return micro<T, W, Taps, rows, vectors>;
   if constexpr (rows > 1) {
-    if (want_rows < rows) return find_micro<T, rows - 1, vectors_for(rows - 1)>(want_rows, want_vectors);
+    if (want_rows < rows) return find_micro<T, W, Taps, rows - 1, vectors_for(rows - 1)>(want_rows, want_vectors);
   }
-  if constexpr (vectors > 1) return find_micro<T, rows, vectors - 1>(want_rows, want_vectors);
+  if constexpr (vectors > 1) return find_micro<T, W, Taps, rows, vectors - 1>(want_rows, want_vectors);
   return nullptr;
 }
 
-// A matrix as pointer and strides: element (i, j) is data[i * row + j * column].
-template <class T>
-struct Matrix {
-  const T* data;
-  std::int64_t row, column;
-};
-
-template <class T>
-using Product = void (*)(std::int64_t depth, Matrix<T> a, Matrix<T> b, bool accumulate, T* c, std::int64_t pitch,
-                         const T* next);
-
-// c[i * pitch + j] (+)= sum over t of a(i, t) b(t, j), i < rows, j < vectors * width; b.column is 1
-template <class T, int rows, int vectors>
-void product(std::int64_t depth, Matrix<T> a, Matrix<T> b, bool accumulate, T* c, std::int64_t pitch, const T* next) {
-  Vec<T> sum[rows][vectors] = {};
-  if (accumulate) {
-#pragma GCC unroll 8
-    for (int i = 0; i < rows; ++i)
-#pragma GCC unroll 8
-      for (int v = 0; v < vectors; ++v) sum[i][v] = load(c + i * pitch + v * width<T>);
-  }
-  for (std::int64_t t = 0; t < depth; ++t) {
-    const T* at = a.data + t * a.column;
-    const T* bt = b.data + t * b.row;
-    __builtin_prefetch(next + t * Lanes<T>::count);
-    Vec<T> bv[vectors];
-#pragma GCC unroll 8
-    for (int v = 0; v < vectors; ++v) bv[v] = load(bt + v * width<T>);
-#pragma GCC unroll 8
-    for (int i = 0; i < rows; ++i)
-#pragma GCC unroll 8
-      for (int v = 0; v < vectors; ++v) sum[i][v] += at[i * a.row] * bv[v];
-  }
-#pragma GCC unroll 8
-  for (int i = 0; i < rows; ++i)
-#pragma GCC unroll 8
-    for (int v = 0; v < vectors; ++v) store(c + i * pitch + v * width<T>, sum[i][v]);
-}
-
-template <class T, int rows = max_rows, int vectors = vectors_for(max_rows)>
-Product<T> find_product(std::int64_t want_rows, std::int64_t want_vectors) {
-  if (want_rows == rows && want_vectors == vectors) return product<T, rows, vectors>;
-  if constexpr (rows > 1) {
-    if (want_rows < rows) return find_product<T, rows - 1, vectors_for(rows - 1)>(want_rows, want_vectors);
-  }
-  if constexpr (vectors > 1) return find_product<T, rows, vectors - 1>(want_rows, want_vectors);
-  return nullptr;
-}
-
+// Vectors of a wide panel; blocks of rows beside it are as high as the registers allow.
 constexpr std::int64_t panel_vectors = vector_bytes == 64 ? 4 : 3;
 
 // Rows of the left operand cut into equal blocks of at most max_rows, or of what leaves registers for `vectors`.
@@ -150,8 +144,6 @@ void gemm(std::int64_t m, std::int64_t n, std::int64_t k, Matrix<T> a, Matrix<T>
     }
   });
 
-  Scratch<std::int64_t> offset(min_of(k, depth));
-  for (std::int64_t t = 0; t < min_of(k, depth); ++t) offset.get()[t] = t * panel;
   const std::int64_t panel_size = min_of(k, depth) * panel, tile_size = max_rows * panel;
   Scratch<T> buffers(max_threads() * (panel_size + tile_size));
 
@@ -174,7 +166,8 @@ void gemm(std::int64_t m, std::int64_t n, std::int64_t k, Matrix<T> a, Matrix<T>
       }
       for (std::int64_t block = blocks.blocks * cut / cuts; block < blocks.blocks * (cut + 1) / cuts; ++block) {
         const std::int64_t height = blocks.height_of(block), i0 = block * blocks.height;
-        find_micro<T>(height, vectors)(taps, a_packed.get() + m * k0 + i0 * taps, b_packed, offset.get(), tile, panel);
+        find_micro<T, Matrix<T>, Step>(height, vectors)(taps, {a_packed.get() + m * k0 + i0 * taps, 1, height}, b_packed,
+                                             {panel, b_packed}, false, tile, panel);
         for (std::int64_t i = 0; i < height; ++i) {
           T* to = c + (i0 + i) * n + j0;
           const T* from = tile + i * panel;

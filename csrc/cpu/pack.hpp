@@ -72,31 +72,35 @@ CONVOLITH_INLINE Columns plan_columns(std::int64_t* from, std::int64_t count, st
   return columns;
 }
 
-// Rows of small images are a few elements long: calling memcpy for each costs more than copying them.  Pieces of 16
-// bytes instead, the last of which may overlap the one before.
+// Rows of images are short: calling memcpy for each costs more than copying them.  to[j] = f(from[j]) for j < n, where
+// f takes vectors and single elements; to and from do not overlap.  The last vector may overlap the one before.
 template <class T>
 struct Piece {
   typedef T type __attribute__((vector_size(16)));
-  static constexpr std::int64_t count = 16 / static_cast<std::int64_t>(sizeof(T));
 };
-
-// to[j] = f(from[j]) for j < n, where f takes pieces and single elements; to and from do not overlap.
-template <class T, class F>
+template <class V, class T, class F>
 CONVOLITH_INLINE void map_run(const T* from, std::int64_t n, T* to, const F& f) {
-  constexpr std::int64_t count = Piece<T>::count;
-  const auto piece = [&](std::int64_t j) CONVOLITH_INLINED {
-    typename Piece<T>::type v;
+  constexpr auto count = static_cast<std::int64_t>(sizeof(V) / sizeof(T));
+  const auto step = [&](std::int64_t j) CONVOLITH_INLINED {
+    V v;
     std::memcpy(&v, from + j, sizeof v);
     v = f(v);
     std::memcpy(to + j, &v, sizeof v);
   };
   std::int64_t j = 0;
-  for (; j + 4 * count <= n; j += 4 * count)
-    for (int k = 0; k < 4; ++k) piece(j + k * count);
-  for (; j + count <= n; j += count) piece(j);
+  for (; j + count <= n; j += count) step(j);
   if (j == n) return;
-  if (n > count) return piece(n - count);
+  if (n > count) return step(n - count);
   for (; j < n; ++j) to[j] = f(from[j]);
+}
+template <class T, class F>
+CONVOLITH_INLINE void map_pieces(const T* from, std::int64_t n, T* to, const F& f) {
+  map_run<typename Piece<T>::type>(from, n, to, f);
+}
+template <class T, class F>
+CONVOLITH_INLINE void map_vectors(const T* from, std::int64_t n, T* to, const F& f) {
+  if (n < width<T>) return map_pieces(from, n, to, f);
+  map_run<Vec<T>>(from, n, to, f);
 }
 
 template <class T>
@@ -113,7 +117,7 @@ CONVOLITH_INLINE void pack_row(const T* row, const Columns& columns, T* out) {
     const T* inside = row + columns.from[columns.begin];
     T* to = out + columns.begin;
     if (columns.stride == 1)
-      map_run(inside, run, to, [](auto v) CONVOLITH_INLINED { return v; });
+      map_vectors(inside, run, to, [](auto v) CONVOLITH_INLINED { return v; });
     else if (columns.stride == 2)
       for (std::int64_t j = 0; j < run; ++j) to[j] = inside[2 * j];
     else

@@ -62,4 +62,28 @@ CONVOLITH_INLINE void store(T* p, Vec<T> v, std::int64_t n) {
     if (i < end) p[i] = buffer[i];
 }
 
+// width images of a stack (planes, filters), turned so that vectors hold one element of each: the first image is at x,
+// each next one `pitch` further; where there are fewer than width, the last stands in for the rest.
+template <class T>
+struct Stack {
+  const T* x;
+  std::int64_t pitch, count;
+  const T* end;  // of the whole array: not to be read
+
+  // Elements [first, first + width) of each image: out (element, image), elements `out_pitch` apart.
+  CONVOLITH_INLINE void transpose_to(std::int64_t first, T* out, std::int64_t out_pitch) const {
+    const T* from = x + first;
+    Vec<T> v[width<T>];
+    const bool whole = from + (count - 1) * pitch + width<T> <= end;
+#pragma GCC unroll 16
+    for (int i = 0; i < width<T>; ++i) {
+      v[i] = whole ? load(from) : load(from, min_of<std::int64_t>(width<T>, end - from));
+      from += i + 1 < count ? pitch : 0;
+    }
+    transpose<T>(v);
+#pragma GCC unroll 16
+    for (int i = 0; i < width<T>; ++i) store(out + i * out_pitch, v[i]);
+  }
+};
+
 }  // namespace convolith::CONVOLITH_ISA

@@ -7,30 +7,6 @@
 
 namespace convolith::CONVOLITH_ISA {
 
-// width images of a stack (planes, filters), turned so that vectors hold one element of each: the first image is at x,
-// each next one `pitch` further; where there are fewer than width, the last stands in for the rest.
-template <class T>
-struct Stack {
-  const T* x;
-  std::int64_t pitch, count;
-  const T* end;  // of the whole array: not to be read
-
-  // Elements [first, first + width) of each image: out (element, image).
-  CONVOLITH_INLINE void transpose_to(std::int64_t first, T* out) const {
-    const T* from = x + first;
-    Vec<T> v[width<T>];
-    const bool whole = from + (count - 1) * pitch + width<T> <= end;
-#pragma GCC unroll 16
-    for (int i = 0; i < width<T>; ++i) {
-      v[i] = whole ? load(from) : load(from, min_of<std::int64_t>(width<T>, end - from));
-      from += i + 1 < count ? pitch : 0;
-    }
-    transpose<T>(v);
-#pragma GCC unroll 16
-    for (int i = 0; i < width<T>; ++i) store(out + i * width<T>, v[i]);
-  }
-};
-
 // Tiles are numbered image by image, row by row.  A run is tiles [x0, x1) of one tile row.
 struct Tiles {
   std::int64_t rows, columns, count;
@@ -58,7 +34,7 @@ CONVOLITH_INLINE void transpose_row(const Stack<T>& channels, std::int64_t row, 
   if (row < 0) return fill_zero(out, (end - begin) * width<T>);
   const std::int64_t inside = max_of(begin, p.pad_left), until = min_of(end, p.W + p.pad_left);
   for (std::int64_t j = inside; j < until; j += width<T>)
-    channels.transpose_to(row + j - p.pad_left, out + (j - begin) * width<T>);
+    channels.transpose_to(row + j - p.pad_left, out + (j - begin) * width<T>, width<T>);
   const auto border = [&](std::int64_t from, std::int64_t to) {
     for (std::int64_t j = from; j < to; ++j) {
       const std::int64_t w = source(j - p.pad_left, p.W, p.padding_mode);
