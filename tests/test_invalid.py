@@ -97,7 +97,7 @@ values(
         "groups_and_C": (lambda: (a(2, 5, 8, 8), a(4, 2, 3, 3), {"groups": 2}), "2", "5"),
         "groups_and_K": (lambda: (a(2, 4, 8, 8), a(5, 2, 3, 3), {"groups": 2}), "2", "5"),
         "algo": (conv(algo="fft"), "algo", "fft", "winograd"),
-        "algo_gemm": (conv(algo="gemm"), "gemm", "as large as the unpadded input"),
+        "algo_gemm": (conv(algo="gemm"), "gemm", "1x1"),
         "algo_depthwise": (conv(algo="depthwise"), "depthwise", "one input channel per group"),
         "winograd_stride": (conv(algo="winograd", stride=2), "winograd", "stride 1"),
         "winograd_dilation": (conv(algo="winograd", dilation=2), "winograd", "dilation 1"),

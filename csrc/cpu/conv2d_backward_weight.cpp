@@ -78,11 +78,11 @@ void direct_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
   for (std::int64_t t = 0; t < taps; ++t)
     tap.get()[t] = t / (p.R * p.S) * in.plane + t / p.S % p.R * p.dilation_h * in.pitch + t % p.S * p.dilation_w;
   for (std::int64_t t = 0; t < pieces.positions; ++t)
-    position.get()[t] = t / (pieces.rows * p.Q) * in.image + t / p.Q % pieces.rows * p.stride_h * in.pitch +
-                        t % p.Q * p.stride_w;
+    position.get()[t] =
+        t / (pieces.rows * p.Q) * in.image + t / p.Q % pieces.rows * p.stride_h * in.pitch + t % p.Q * p.stride_w;
   const Columns columns = plan_columns(from.get(), in.copied ? in.pitch : 0, -p.pad_left, 1, p.W, p.padding_mode);
 
-  const std::int64_t sums_size = block_taps * panel, dy_size = (pieces.positions + width<T>) * panel;
+  const std::int64_t sums_size = block_taps * panel, dy_size = (pieces.positions + width<T>)*panel;
   const std::int64_t copy_size = in.copied ? pieces.images * in.image : 0;
   const std::int64_t buffer_size = round_up(sums_size + dy_size + copy_size, Lanes<T>::count);
   Scratch<T> buffers(max_threads() * buffer_size), partial(parts > 1 ? parts * dw_size : 0);
@@ -149,7 +149,8 @@ void conv2d_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
     case Algorithm::winograd:
       return winograd_backward_weight(p, dy, x, dw);
     case Algorithm::gemm:
-      return linear_backward_weight<T>(as_linear(p), dy, x, dw);
+      if (is_linear(p)) return linear_backward_weight<T>(as_linear(p), dy, x, dw);
+      return direct_backward_weight(p, dy, x, dw);  // which is a matrix product for 1x1
     default:
       return direct_backward_weight(p, dy, x, dw);
   }

@@ -1,6 +1,7 @@
 // conv2d forward: 2 N K P Q (C/G) R S FLOPs.  Packing moves each input element once or twice, and every packed element
 // meets K/G * R * S FMAs, so the micro-kernel (gemm.hpp) is where the time goes: near its peak from some ten
 // filter rows on.
+#include "conv2d_pointwise.hpp"
 #include "conv2d_tile.hpp"
 #include "conv2d_winograd.hpp"
 
@@ -60,6 +61,7 @@ void conv2d_forward(const Conv2d& p, const T* x, const T* w, const T* bias, cons
     case Algorithm::winograd:
       return winograd_forward(p, x, w, bias, residual, y);
     case Algorithm::gemm:
+      if (!is_linear(p)) return pointwise_forward(p, x, w, bias, residual, y);
       linear_forward<T>(as_linear(p), x, w, bias, y);
       return parallel_ranges(p.N * p.K, elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
         Epilogue<T>{residual, p.activation}.finish(y, begin, end - begin);

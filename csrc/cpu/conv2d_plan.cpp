@@ -1,4 +1,5 @@
 // Which algorithm serves a convolution: the only place that decides.
+#include "conv2d_pointwise.hpp"
 #include "conv2d_winograd.hpp"
 #include "kernels.hpp"
 
@@ -18,7 +19,7 @@ const char* winograd_needs(const Conv2d& p, Direction direction) {
   return nullptr;
 }
 const char* gemm_needs(const Conv2d& p) {
-  return is_linear(p) ? nullptr : "a kernel as large as the unpadded input";
+  return is_linear(p) || is_pointwise(p) ? nullptr : "a 1x1 kernel or one as large as the input, no padding, no groups";
 }
 
 // Transforming filters pays from some hundred outputs per filter on, transforming tiles from 16 channels on.
@@ -50,7 +51,7 @@ void conv2d_plan(const Conv2d& p, Direction direction, bool exact, Conv2dPlan* p
       break;
   }
   if (!gemm)
-    *plan = {Algorithm::gemm, "the kernel covers the input: a matrix product"};
+    *plan = {Algorithm::gemm, "a 1x1 kernel or one that covers the input is a matrix product"};
   else if (winograd)
     *plan = {Algorithm::direct, "the packed kernel takes every shape"};
   else if (exact)

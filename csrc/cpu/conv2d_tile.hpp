@@ -57,8 +57,8 @@ void correlate(const RowBlocks& blocks, std::int64_t begin, std::int64_t end, st
           for (std::int64_t j = 0; j < runs[r].length; j += Lanes<T>::count)
             __builtin_prefetch(out + runs[r].to + j * to.column, 1);
       }
-      find_micro<T, Matrix<T>, Table>(height, vectors)(taps, {filter + k0 * taps, 1, height}, planes + f0, {offset}, false, tile,
-                                            step);
+      find_micro<T, Matrix<T>, Table>(height, vectors)(taps, {filter + k0 * taps, 1, height}, planes + f0, {offset},
+                                                       false, tile, step);
       for (std::int64_t k = 0; k < height; ++k) {
         const T add = bias ? bias[k0 + k] : T(0);
         T* out = to.data + ((k0 + k) * to.plane + to.origin);

@@ -77,8 +77,7 @@ void winograd_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
             T* to = s + e * s_point + k * c_padded + c * width<T>;
             find_micro<T, Matrix<T>, Step>(row_blocks.height_of(b), min_of(panel, vectors - c))(
                 end - begin, {d + e * d_point + k, 1, k_padded}, v + e * v_point + c * width<T>,
-                {c_padded, to + row_blocks.height * c_padded},
-                begin > range * range_tiles, to, c_padded);
+                {c_padded, to + row_blocks.height * c_padded}, begin > range * range_tiles, to, c_padded);
           }
     }
     T* to = (ranges > 1 ? partial.get() + range * dw_size : dw) + (k0 * p.C + c0) * 9;

@@ -53,8 +53,7 @@ struct Step {
 };
 
 template <class T, class W, class Taps>
-using Micro = void (*)(std::int64_t taps, W w, const T* x, Taps where, bool accumulate, T* y,
-                       std::int64_t pitch);
+using Micro = void (*)(std::int64_t taps, W w, const T* x, Taps where, bool accumulate, T* y, std::int64_t pitch);
 
 // y[k * pitch + j] (+)= sum over t of w(k, t) * x[where.at(t) + j], k < rows, j < vectors * width
 template <class T, class W, class Taps, int rows, int vectors>
@@ -166,8 +165,8 @@ void gemm(std::int64_t m, std::int64_t n, std::int64_t k, Matrix<T> a, Matrix<T>
       }
       for (std::int64_t block = blocks.blocks * cut / cuts; block < blocks.blocks * (cut + 1) / cuts; ++block) {
         const std::int64_t height = blocks.height_of(block), i0 = block * blocks.height;
-        find_micro<T, Matrix<T>, Step>(height, vectors)(taps, {a_packed.get() + m * k0 + i0 * taps, 1, height}, b_packed,
-                                             {panel, b_packed}, false, tile, panel);
+        find_micro<T, Matrix<T>, Step>(height, vectors)(taps, {a_packed.get() + m * k0 + i0 * taps, 1, height},
+                                                        b_packed, {panel, b_packed}, false, tile, panel);
         for (std::int64_t i = 0; i < height; ++i) {
           T* to = c + (i0 + i) * n + j0;
           const T* from = tile + i * panel;

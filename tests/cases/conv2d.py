@@ -22,6 +22,7 @@ CONV2D: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
     "1x1": ((2, 9, 7, 6), (5, 9, 1, 1), {}),
     "1x1_stride2": ((2, 9, 7, 6), (5, 9, 1, 1), {"stride": 2}),
     "1x1_deep": ((2, 300, 5, 5), (40, 300, 1, 1), {}),
+    "1x1_many": ((5, 20, 14, 15), (70, 20, 1, 1), {}),
     "1x1_padded": ((1, 3, 4, 5), (2, 3, 1, 1), {"padding": (1, 2)}),
     "2x2_patches": ((2, 3, 8, 10), (5, 3, 2, 2), {"stride": 2}),
     "5x5_lenet": ((3, 1, 28, 28), (6, 1, 5, 5), {}),
@@ -136,7 +137,7 @@ _ALGORITHMS = {
         "tiles",
         "many_tiles",
     ],
-    "gemm": ["kernel_is_input", "one_pixel"],
+    "gemm": ["kernel_is_input", "one_pixel", "1x1", "1x1_stride2", "1x1_deep", "1x1_many"],
 }
 
 
@@ -214,5 +215,7 @@ for _name, _algo in [
     ("tiles", "winograd"),
     ("3x3_small_images", "winograd"),
     ("kernel_is_input", "gemm"),
+    ("1x1", "gemm"),
+    ("1x1_stride2", "gemm"),
 ]:
     _epilogue_rows(_name, _algo)
