@@ -10,6 +10,7 @@
 namespace convolith {
 
 enum class PaddingMode : std::uint8_t { zeros, reflect, replicate, circular };
+enum class Activation : std::uint8_t { identity, relu };
 enum class Reduction : std::uint8_t { none, mean, sum };
 
 // y[i] = f(x[i]) for i < n, and whatever else walks over n independent elements.
@@ -47,6 +48,7 @@ struct AdaptivePool2d {
 // x (N, C, L): statistics over N and L for each of C channels.
 struct BatchNorm {
   std::int64_t N, C, L;
+  Activation activation;
   bool training;
   double momentum, eps;
 };
