@@ -82,7 +82,7 @@ def mobilenet_by_numpy(net: nn.Module, x: Array) -> Array:
         name, groups = f"blocks.{block}", x.shape[1]
         options = {"stride": stride, "padding": 1, "groups": groups}
         x = relu(layers.conv_norm(f"{name}.0", f"{name}.1", x, **options))
-        x = relu(layers.conv_norm(f"{name}.3", f"{name}.4", x))
+        x = relu(layers.conv_norm(f"{name}.2", f"{name}.3", x))
     return layers.classify(x)
 
 

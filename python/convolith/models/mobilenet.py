@@ -32,8 +32,7 @@ class MobileNetV1(nn.Sequential):
         channels = int(32 * width)
         self.stem = nn.Sequential(
             nn.Conv2d(3, channels, 3, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(channels),
-            nn.ReLU(),
+            nn.BatchNorm2d(channels, activation="relu"),
         )
         self.blocks = nn.Sequential()
         for out_channels, stride in _BLOCKS:
@@ -52,11 +51,9 @@ def _separable(in_channels: int, out_channels: int, stride: int) -> nn.Sequentia
     """A filter for each channel, then a mixture of the channels."""
     return nn.Sequential(
         nn.Conv2d(in_channels, in_channels, 3, stride, padding=1, groups=in_channels, bias=False),
-        nn.BatchNorm2d(in_channels),
-        nn.ReLU(),
+        nn.BatchNorm2d(in_channels, activation="relu"),
         nn.Conv2d(in_channels, out_channels, 1, bias=False),
-        nn.BatchNorm2d(out_channels),
-        nn.ReLU(),
+        nn.BatchNorm2d(out_channels, activation="relu"),
     )
 
 

@@ -41,9 +41,9 @@ class BasicBlock(nn.Module):
         if shortcut not in ("pad", "project"):
             raise ValueError(f"BasicBlock: shortcut is {shortcut!r}, expected pad or project")
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(out_channels)
+        self.bn1 = nn.BatchNorm2d(out_channels, activation="relu")
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(out_channels)
+        self.bn2 = nn.BatchNorm2d(out_channels, activation="relu")
         self.downsample: nn.Module
         if stride == 1 and in_channels == out_channels:
             self.downsample = nn.Identity()
@@ -57,8 +57,9 @@ class BasicBlock(nn.Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, H, W) to (N, K, P, Q)."""
-        y = F.relu(self.bn1(self.conv1(input)))
-        return F.relu(self.bn2(self.conv2(y)) + self.downsample(input))
+        y = self.conv2(self.bn1(self.conv1(input)))
+        output: Tensor = self.bn2(y, self.downsample(input))
+        return output
 
 
 class PadShortcut(nn.Module):
@@ -115,8 +116,7 @@ class ResNet(nn.Sequential):
         channels = widths[0]
         kernel, stride = (7, 2) if stem == "imagenet" else (3, 1)
         self.conv1 = nn.Conv2d(3, channels, kernel, stride, padding=kernel // 2, bias=False)
-        self.bn1 = nn.BatchNorm2d(channels)
-        self.relu = nn.ReLU()
+        self.bn1 = nn.BatchNorm2d(channels, activation="relu")
         if stem == "imagenet":
             self.maxpool = nn.MaxPool2d(3, 2, padding=1)
         for stage, (count, width) in enumerate(zip(blocks, widths, strict=True), 1):
