@@ -253,6 +253,12 @@ CONVOLITH_INLINE T max(Lanes<T> a) {
   return reduce(a, [](auto x, auto y) CONVOLITH_INLINED { return x > y ? x : y; });
 }
 
+// Whether a mask holds anywhere.
+template <class I>
+CONVOLITH_INLINE bool any(Lanes<I> m) {
+  return reduce(m, [](auto x, auto y) CONVOLITH_INLINED { return x | y; }) != 0;
+}
+
 // Calls f(i, n) for n lanes at a time from `begin` to `end`, n being Whole but for the last ones.
 template <class T, class F>
 CONVOLITH_INLINE void for_lanes(std::int64_t begin, std::int64_t end, const F& f) {
