@@ -237,7 +237,8 @@ void backward(const BatchNorm& p, const T* dy, const T* x, const T* weight, cons
               const T* invstd, T* dx, T* dweight, T* dbias, T* dresidual) {
   const Blocks blocks = Blocks::of(p, T{});
   const Lanes<T> zero(T(0));
-  const Scratch<T> sums(blocks.count * 2 * p.C), coefficients(2 * p.C);  // dx = g scale + ((x - mean) k0 + k1)
+  const Scratch<T> sums(blocks.count * 2 * p.C),
+      coefficients(2 * p.C);  // training: dx = g scale + ((x - mean) k0 + k1)
   T *k0 = coefficients.get(), *k1 = k0 + p.C;
   const double m = static_cast<double>(p.N * p.L);
   two_passes(
@@ -271,8 +272,8 @@ void backward(const BatchNorm& p, const T* dy, const T* x, const T* weight, cons
           const double inverse = invstd[c], scale = weight ? weight[c] * inverse : inverse;
           dbias[c] = static_cast<T>(total);
           dweight[c] = static_cast<T>(product * inverse);
-          k0[c] = static_cast<T>(p.training ? -scale * inverse * inverse * product / m : 0);
-          k1[c] = static_cast<T>(p.training ? -scale * total / m : 0);
+          k0[c] = static_cast<T>(-scale * inverse * inverse * product / m);
+          k1[c] = static_cast<T>(-scale * total / m);
         }
       },
       [&](std::int64_t group, std::int64_t b) {
@@ -284,7 +285,7 @@ void backward(const BatchNorm& p, const T* dy, const T* x, const T* weight, cons
           const Lanes<T> d = Lanes<T>::load(x + i, n) - affine.mean;
           Lanes<T> g = Lanes<T>::load(from + i, n);
           if constexpr (gate == Gate::from_x) g = where(less_equal(affine.of(d), zero), zero, g);
-          fma(g, affine.scale, fma(d, slope, level)).store(dx + i, n);
+          fma(g, affine.scale, p.training ? fma(d, slope, level) : zero).store(dx + i, n);
         });
       });
 }

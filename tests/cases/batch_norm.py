@@ -12,7 +12,8 @@ from numpy.typing import DTypeLike
 from cases.table import Arguments, case, normal
 from convolith import reference
 
-# x, options: the function's, and of this table: affine, running, residual, offset (added to x).
+# x, options: the function's, and of this table: affine, running, residual, offset (added to x),
+# infinity (whether there is one).
 BATCH_NORM: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
     "rank2": ((6, 5), {"training": True}),
     "rank3": ((4, 5, 7), {"training": True}),
@@ -30,6 +31,7 @@ BATCH_NORM: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
     "evaluation_rank2": ((6, 35), {"training": False}),
     "evaluation_one_value": ((1, 3, 1, 1), {"training": False}),
     "evaluation_without_affine": ((3, 4, 5, 5), {"training": False, "affine": False}),
+    "evaluation_infinity": ((3, 5, 7, 9), {"training": False, "infinity": True}),
     "evaluation_empty_batch": ((0, 3, 4, 4), {"training": False}),
     "empty_batch": ((0, 3, 4, 4), {"training": True}),
     "many_channels": ((3, 37, 7, 7), {"training": True}),
@@ -51,12 +53,14 @@ for _name in (
 def _batch_norm_rows(name: str) -> None:
     shape, row = BATCH_NORM[name]
     affine, running = row.get("affine", True), row.get("running", True)
-    ours = ("affine", "running", "residual", "offset")
+    ours = ("affine", "running", "residual", "offset", "infinity")
     options = {k: v for k, v in row.items() if k not in ours}
     activation, training = options.get("activation", "identity"), options["training"]
 
     def build(rng: Generator, dtype: DTypeLike) -> Arguments:
         x = normal(rng, shape, dtype) + np.asarray(row.get("offset", 0.5), dtype=dtype)
+        if row.get("infinity"):
+            x.flat[0] = np.inf
         c = (shape[1],)
         vectors = [normal(rng, c, dtype), normal(rng, c, dtype)] if affine else [None, None]
         statistics = [normal(rng, c, dtype), 0.5 + np.abs(normal(rng, c, dtype))]
