@@ -43,7 +43,7 @@ class BasicBlock(nn.Module):
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(out_channels, activation="relu")
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(out_channels, activation="relu")
+        self.bn2: nn.Module = nn.BatchNorm2d(out_channels, activation="relu")
         self.downsample: nn.Module
         if stride == 1 and in_channels == out_channels:
             self.downsample = nn.Identity()
@@ -57,9 +57,14 @@ class BasicBlock(nn.Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, H, W) to (N, K, P, Q)."""
-        y = self.conv2(self.bn1(self.conv1(input)))
-        output: Tensor = self.bn2(y, self.downsample(input))
+        x, shortcut = self.bn1(self.conv1(input)), self.downsample(input)
+        folded = isinstance(self.bn2, nn.Identity)  # into conv2, by nn.fuse
+        output: Tensor = self.conv2(x, shortcut) if folded else self.bn2(self.conv2(x), shortcut)
         return output
+
+    def chains(self) -> tuple[tuple[str, ...], ...]:
+        """The convolutions with their batch norms; the shortcut goes to the last of them."""
+        return ("conv1", "bn1"), ("conv2", "bn2")
 
 
 class PadShortcut(nn.Module):
