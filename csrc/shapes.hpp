@@ -10,8 +10,8 @@
 namespace convolith {
 
 enum class PaddingMode : std::uint8_t { zeros, reflect, replicate, circular };
-enum class Reduction : std::uint8_t { none, mean, sum };
 enum class Activation : std::uint8_t { identity, relu };
+enum class Reduction : std::uint8_t { none, mean, sum };
 enum class Direction : std::uint8_t { forward, backward_input, backward_weight };
 
 // How a convolution is computed.  `automatic` is a request: kernels are told which one.
@@ -60,6 +60,7 @@ struct AdaptivePool2d {
 // x (N, C, L): statistics over N and L for each of C channels.
 struct BatchNorm {
   std::int64_t N, C, L;
+  Activation activation;
   bool training;
   double momentum, eps;
 };

@@ -326,6 +326,14 @@ values(
         "eps_negative": (lambda: (a(4, 3), {**TRAIN, "eps": -1e-5}), "eps"),
         "eps_nan": (lambda: (a(4, 3), {**TRAIN, "eps": NAN}), "eps", "nan"),
         "momentum_nan": (lambda: (a(4, 3), {**TRAIN, "momentum": NAN}), "momentum", "nan"),
+        "residual": (
+            lambda: (a(4, 3), *[None] * 4, a(4, 1), TRAIN),
+            *("residual", "(4, 1)", "(4, 3)"),
+        ),
+        "activation": (
+            lambda: (a(4, 3), {**TRAIN, "activation": "elu"}),
+            *("activation", "'identity' or 'relu'", "'elu'"),
+        ),
     },
 )
 types(
@@ -336,7 +344,12 @@ types(
             lambda: (a(4, 3), None, None, a(3, dtype=F64), a(3), TRAIN),
             *("running_mean", "float64"),
         ),
+        "mixed_residual": (
+            lambda: (a(4, 3), *[None] * 4, a(4, 3, dtype=F64), TRAIN),
+            *("residual", "float64", "float32"),
+        ),
         "training_string": (lambda: (a(4, 3), {"training": "yes"}), "training", "yes"),
+        "activation_type": (lambda: (a(4, 3), {**TRAIN, "activation": 1}), "activation", "a str"),
     },
 )
 values(
@@ -344,6 +357,15 @@ values(
     {
         "dy": (lambda: (a(4, 2), a(4, 3), None, a(3), a(3)), "dy", "(4, 2)", "(4, 3)"),
         "mean": (lambda: (a(4, 3), a(4, 3), None, a(4), a(3)), "mean", "(3,)", "(4,)"),
+        "bias": (lambda: (a(4, 3), a(4, 3), None, a(3), a(3), a(2)), "bias", "(3,)", "(2,)"),
+        "y": (
+            lambda: (a(4, 3), a(4, 3), None, a(3), a(3), None, a(3, 4), {"activation": "relu"}),
+            *("y", "(3, 4)", "(4, 3)"),
+        ),
+        "y_without_activation": (
+            lambda: (a(4, 3), a(4, 3), None, a(3), a(3), None, a(4, 3)),
+            *("y is for an activation", "dy itself"),
+        ),
     },
 )
 

@@ -60,6 +60,7 @@ POINTWISE = {
     "global_max_pool2d": F.global_max_pool2d,
     "cat": lambda x: F.cat([x, x * x, x], dim=-1),
     "batch_norm": lambda x: F.batch_norm(x, None, None, training=True),
+    "batch_norm_relu": lambda x: F.batch_norm(x, None, None, training=True, activation="relu"),
 }
 
 
@@ -229,6 +230,24 @@ def test_batch_norm_keeps_running_statistics(momentum: float | None) -> None:
     expected = (x - mean.reshape(side)) / np.sqrt(var.reshape(side) + 1e-5)
     np.testing.assert_allclose(y, expected, rtol=1e-10, atol=1e-12)
     assert layer.num_batches_tracked.item() == 3
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("activation", ["identity", "relu"])
+def test_batch_norm_with_residual(activation: Any, training: bool) -> None:
+    """Gradients of everything that goes in, the residual also being the input."""
+    layer = nn.BatchNorm2d(3, dtype=np.float64, activation=activation).train(training)
+    assert (", activation='relu'" in repr(layer)) == (activation == "relu")
+    x, residual = (Tensor(RNG.normal(size=(2, 3, 4, 3)), requires_grad=True) for _ in range(2))
+    weights = Tensor(RNG.normal(size=x.shape))
+    leaves = [x, residual, *layer.parameters()]
+    assert_gradients(lambda: (layer(x, residual) * weights).sum(), leaves)
+    assert_gradients(lambda: (layer(x * 2, x) * weights).sum(), [x])
+    plain = nn.BatchNorm2d(3, dtype=np.float64).train(training)
+    plain.load_state_dict(layer.state_dict())
+    expected = plain(x) + residual
+    expected = F.relu(expected) if activation == "relu" else expected
+    np.testing.assert_allclose(layer(x, residual), expected, rtol=1e-12, atol=1e-12)
 
 
 def test_batch_norm_without_running_statistics_or_scale() -> None:

@@ -165,26 +165,47 @@ def global_avg_pool2d_backward(p: Any, rng: Generator) -> Iterator[Check]:
 
 @checks
 def batch_norm_backward(p: Any, rng: Generator) -> Iterator[Check]:
-    x, weight, bias = rng.standard_normal((4, 3, 2, 5)), *rng.standard_normal((2, 3))
+    x, residual = rng.standard_normal((2, 4, 3, 2, 5))
+    weight, bias = rng.standard_normal((2, 3))
     running = rng.standard_normal(3), 1 + rng.random(3)
+    followed: list[tuple[Array | None, str]] = [(None, "identity"), (None, "relu")]
+    followed.append((residual, "relu"))
     for training in (True, False):
-        statistics = () if training else running
+        statistics = (None, None) if training else running
+        for added, activation in followed:
+            o: dict[str, Any] = {"training": training, "activation": activation}
 
-        def forward(
-            x: Array, w: Array | None, b: Array | None, s: Any = statistics, t: bool = training
-        ) -> Any:
-            return p.batch_norm_forward(x, w, b, *s, training=t)
+            def forward(
+                x: Array,
+                w: Array | None,
+                b: Array | None,
+                r: Array | None,
+                s: Any = statistics,
+                o: dict[str, Any] = o,
+            ) -> Any:
+                return p.batch_norm_forward(x, w, b, *s, r, **o)
 
-        def backward(
-            i: int, weight: Array | None, f: Any = forward, t: bool = training
-        ) -> Callable[[Array], Array]:
-            _, mean, invstd = f(x, weight, None)
-            return lambda dy: p.batch_norm_backward(dy, x, weight, mean, invstd, training=t)[i]
+            def backward(
+                i: int,
+                w: Array | None,
+                b: Array | None,
+                f: Any = forward,
+                r: Array | None = added,
+                o: dict[str, Any] = o,
+            ) -> Callable[[Array], Array]:
+                y, mean, invstd = f(x, w, b, r)
+                after = (mean, invstd, b, None if r is None else y)
+                return lambda dy: p.batch_norm_backward(dy, x, w, *after, **o)[i]
 
-        yield lambda x, f=forward: f(x, weight, bias)[0], x, backward(0, weight)
-        yield lambda x, f=forward: f(x, None, None)[0], x, backward(0, None)
-        yield lambda w, f=forward: f(x, w, bias)[0], weight, backward(1, weight)
-        yield lambda b, f=forward: f(x, weight, b)[0], bias, backward(2, weight)
+            one, two = backward(0, weight, bias), backward(0, None, None)
+            yield lambda x, f=forward, r=added: f(x, weight, bias, r)[0], x, one
+            yield lambda x, f=forward, r=added: f(x, None, None, r)[0], x, two
+            one, two = backward(1, weight, bias), backward(2, weight, bias)
+            yield lambda w, f=forward, r=added: f(x, w, bias, r)[0], weight, one
+            yield lambda b, f=forward, r=added: f(x, weight, b, r)[0], bias, two
+            if added is not None:
+                one = backward(3, weight, bias)
+                yield lambda r, f=forward: f(x, weight, bias, r)[0], residual, one
 
 
 @checks

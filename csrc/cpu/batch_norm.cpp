@@ -1,8 +1,11 @@
-// Batch normalisation of x (N, C, L) over N and L.
+// Batch normalisation of x (N, C, L) over N and L, and what may follow it: y = act(norm(x) + residual).
 //
-// The N * L values of a channel are cut into blocks of some thousand, whose statistics are computed in cache and
-// merged in block order: parallel work for many channels and for few, and the same bits for any thread count.
-// Forward in training reads x twice from memory and writes y; backward reads dy and x twice and writes dx.
+// Two passes: statistics, then the result.  The N * L values of a channel are cut into blocks of some thousand, whose
+// statistics are merged in block order: the same bits for any thread count and in whichever order blocks are walked.
+// A channel is done from end to end before the next one, so that the second pass finds in L2 what the first has read.
+//
+// Moved, in arrays of x's size, where a channel stays in L2: forward reads x (and residual) and writes y; backward
+// reads dy and x (and y) and writes dx (and dresidual).  Where it does not, the second pass reads x (and dy) again.
 #include "kernels.hpp"
 #include "parallel.hpp"
 
@@ -11,242 +14,294 @@ namespace {
 
 constexpr std::int64_t block_size = 4096;
 
-// A channel is cut into `count` blocks: several images where rows are short, else pieces of one row.  Where L == 1
-// each lane sums a channel of its own, so there are fewer images to a block.
+// What is walked together: one channel, or where L == 1 as many as there are lanes, side by side.  It is cut into
+// `count` blocks: several images where rows are short, else pieces of one row.
 struct Blocks {
-  std::int64_t images, pieces, count;
+  std::int64_t lanes, groups, images, pieces, count;
 
-  CONVOLITH_INLINE explicit Blocks(const BatchNorm& p)
-      : images(p.L == 1 ? block_size / 16 : max_of<std::int64_t>(1, block_size / p.L)),
-        pieces(ceil_div(p.L, block_size)),
-        count(ceil_div(p.N, images) * pieces) {}
+  template <class T>
+  static CONVOLITH_INLINE Blocks of(const BatchNorm& p, T) {
+    const std::int64_t images = p.L == 1 ? block_size / 16 : max_of<std::int64_t>(1, block_size / p.L);
+    return of(p, images, T{});
+  }
+  template <class T>
+  static CONVOLITH_INLINE Blocks of(const BatchNorm& p, std::int64_t images, T) {
+    Blocks b;
+    b.lanes = p.L == 1 ? Lanes<T>::count : 1;
+    b.groups = ceil_div(p.C, b.lanes);
+    b.images = images;
+    b.pieces = ceil_div(p.L, block_size);
+    b.count = ceil_div(p.N, b.images) * b.pieces;
+    return b;
+  }
 };
 
-// Block b of every channel: images [first, last), positions [at, at + length).
+// Block b of group g: channels from `channel` on; images [first, last), of each `length` elements from `at` on.
 struct Block {
-  std::int64_t first, last, at, length;
+  std::int64_t channel, first, last, at, length, lanes;
 
-  CONVOLITH_INLINE Block(const BatchNorm& p, const Blocks& blocks, std::int64_t b)
-      : first(b / blocks.pieces * blocks.images),
+  CONVOLITH_INLINE Block(const BatchNorm& p, const Blocks& blocks, std::int64_t g, std::int64_t b)
+      : channel(g * blocks.lanes),
+        first(b / blocks.pieces * blocks.images),
         last(min_of(p.N, first + blocks.images)),
         at(b % blocks.pieces * block_size),
-        length(min_of(block_size, p.L - at)) {}
-  CONVOLITH_INLINE std::int64_t size() const { return (last - first) * length; }
+        length(blocks.lanes > 1 ? min_of(blocks.lanes, p.C - channel) : min_of(block_size, p.L - at)),
+        lanes(blocks.lanes) {}
+
+  // Values of each channel.
+  CONVOLITH_INLINE std::int64_t size() const { return (last - first) * (lanes > 1 ? 1 : length); }
+  // A sixteenth of it, or a little more.
+  CONVOLITH_INLINE Block head() const {
+    Block h = *this;
+    if (last - first > 1)
+      h.last = first + ceil_div(last - first, 16);
+    else if (lanes == 1)
+      h.length = ceil_div(length, 16);
+    return h;
+  }
 };
 
-// Calls run(block, b, c) for block b of channel c, or where L == 1 columns(block, b, c, n) for n channels from c on,
-// which then lie side by side.
-template <class T, class Run, class Columns>
-CONVOLITH_INLINE void for_blocks(const BatchNorm& p, const Blocks& blocks, const Run& run, const Columns& columns) {
-  const std::int64_t lanes = p.L == 1 ? Lanes<T>::count : 1, groups = ceil_div(p.C, lanes);
-  const std::int64_t size = min_of(p.N, blocks.images) * min_of(p.L, block_size) * lanes;
-  const std::int64_t grain = max_of<std::int64_t>(1, elementwise_grain / max_of<std::int64_t>(1, size));
-  parallel_ranges(blocks.count * groups, grain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t task = begin; task < end; ++task) {
-      const std::int64_t b = task / groups, c = task % groups * lanes;
-      const Block block(p, blocks, b);
-      if (p.L > 1)
-        run(block, b, c);
-      else if (c + lanes <= p.C)
-        columns(block, b, c, Whole{});
-      else
-        columns(block, b, c, p.C - c);
-    }
-  });
-}
-
-// Calls f(i, n) for all n lanes at i of a block of channel c.
+// Calls f(i, n) for all n lanes at i of a block.
 template <class T, class F>
-CONVOLITH_INLINE void for_run(const BatchNorm& p, const Block& block, std::int64_t c, const F& f) {
+CONVOLITH_INLINE void walk(const BatchNorm& p, const Block& block, const F& f) {
   for (std::int64_t image = block.first; image < block.last; ++image) {
-    const std::int64_t begin = (image * p.C + c) * p.L + block.at;
+    const std::int64_t begin = (image * p.C + block.channel) * p.L + block.at;
     for_lanes<T>(begin, begin + block.length, f);
   }
 }
 
-// y[i] = f(lanes at i, coefficients of their channel); k (count, C): `count` coefficients of each channel.
-template <class T, int count, class F>
-CONVOLITH_INLINE void map_channels(const BatchNorm& p, const Blocks& blocks, const T* k, T* y, const F& f) {
-  for_blocks<T>(
-      p, blocks,
-      [&](const Block& block, std::int64_t, std::int64_t c) {
-        Lanes<T> own[count];
-        for (int j = 0; j < count; ++j) own[j] = Lanes<T>(k[j * p.C + c]);
-        for_run<T>(p, block, c, [&](std::int64_t i, auto n) CONVOLITH_INLINED { f(i, n, own).store(y + i, n); });
-      },
-      [&](const Block& block, std::int64_t, std::int64_t c, auto n) {
-        Lanes<T> own[count];
-        for (int j = 0; j < count; ++j) own[j] = Lanes<T>::load(k + j * p.C + c, n);
-        for (std::int64_t image = block.first; image < block.last; ++image)
-          f(image * p.C + c, n, own).store(y + image * p.C + c, n);
-      });
+// v (C): the value of a block's channel in all lanes, or where lanes are channels each its own.
+template <class T>
+CONVOLITH_INLINE Lanes<T> of_channel(const Block& block, const T* v) {
+  return block.lanes == 1 ? Lanes<T>(v[block.channel]) : Lanes<T>::load(v + block.channel, block.length);
+}
+// The sum over lanes in all of them, or where lanes are channels each its own.
+template <class T>
+CONVOLITH_INLINE Lanes<T> of_channel(const Block& block, Lanes<T> v) {
+  return block.lanes == 1 ? Lanes<T>(sum(v)) : v;
+}
+// to (channels of the block) = v
+template <class T>
+CONVOLITH_INLINE void keep(const Block& block, Lanes<T> v, T* to) {
+  v.store(to + block.channel, block.lanes == 1 ? 1 : block.length);
 }
 
-struct Moments {
+// run(g, b) for all blocks, in the order of memory.
+template <class Run>
+CONVOLITH_INLINE void for_blocks(const BatchNorm& p, const Blocks& blocks, const Run& run) {
+  const std::int64_t size = min_of(p.N, blocks.images) * min_of(p.L, block_size) * blocks.lanes;
+  const std::int64_t grain = max_of<std::int64_t>(1, elementwise_grain / max_of<std::int64_t>(1, size));
+  parallel_ranges(blocks.count * blocks.groups, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t task = begin; task < end; ++task) run(task % blocks.groups, task / blocks.groups);
+  });
+}
+
+// first(g, b) for all blocks, between(g) for all groups, second(g, b) for all blocks: group by group where there are
+// enough of them to share out, else pass by pass.
+template <class First, class Between, class Second>
+CONVOLITH_INLINE void two_passes(const BatchNorm& p, const Blocks& blocks, const First& first, const Between& between,
+                                 const Second& second) {
+  constexpr std::int64_t enough = 16;
+  if (blocks.groups < enough) {
+    for_blocks(p, blocks, first);
+    for (std::int64_t g = 0; g < blocks.groups; ++g) between(g);
+    for_blocks(p, blocks, second);
+    return;
+  }
+  const std::int64_t size = p.N * p.L * blocks.lanes;
+  const std::int64_t grain = max_of<std::int64_t>(1, elementwise_grain / max_of<std::int64_t>(1, size));
+  parallel_ranges(blocks.groups, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t g = begin; g < end; ++g) {
+      for (std::int64_t b = 0; b < blocks.count; ++b) first(g, b);
+      between(g);
+      for (std::int64_t b = blocks.count; b-- > 0;) second(g, b);  // from the end, which was read last
+    }
+  });
+}
+
+// The normalised value, scaled and shifted.  Backward finds where relu was at work by it: the same bits as in forward.
+template <class T>
+struct Affine {
+  Lanes<T> mean, scale, shift;
+
+  CONVOLITH_INLINE Affine(const Block& block, const T* mean, const T* invstd, const T* weight, const T* bias)
+      : mean(of_channel(block, mean)), scale(of_channel(block, invstd)), shift(T(0)) {
+    if (weight) scale = scale * of_channel(block, weight);
+    if (bias) shift = of_channel(block, bias);
+  }
+  CONVOLITH_INLINE Lanes<T> of(Lanes<T> centered) const { return fma(centered, scale, shift); }
+};
+
+// Of one block of x (N, C, L), in one pass: the mean of its head as a pivot, and the sums of x - pivot, the rest, and
+// of its square, all (C).  About the mean that is squares - rest^2 / n (Chan, Golub & LeVeque 1983, eq. 1.7), where at
+// most a factor of 16 cancels: with d between the means of head and block, n d^2 goes and at least (n / 16) d^2 stays.
+// 4 FLOPs an element.
+template <class T>
+void moments(const BatchNorm& p, const Block& block, const T* x, T* pivot, T* rest, T* squares) {
+  Lanes<T> total(T(0)), first(T(0)), second(T(0));
+  const Block head = block.head();
+  walk<T>(p, head, [&](std::int64_t i, auto n) CONVOLITH_INLINED { total += Lanes<T>::load(x + i, n); });
+  const Lanes<T> middle = of_channel(block, total) * Lanes<T>(T(1) / static_cast<T>(head.size()));
+  const T fill = sum(total) * (T(1) / static_cast<T>(head.size()));
+  walk<T>(p, block, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
+    const Lanes<T> d = Lanes<T>::load(x + i, n, fill) - middle;
+    first += d;
+    second = fma(d, d, second);
+  });
+  keep(block, middle, pivot);
+  keep(block, of_channel(block, first), rest);
+  keep(block, of_channel(block, second), squares);
+}
+
+struct Statistics {
   double mean, squares;  // squares: sum of (x - mean)^2
 };
 
-// Of one block, in two passes over cached values: the second is about the first one's mean and corrects it
-// (Chan, Golub & LeVeque 1983, eq. 1.7), so a large mean costs no digits.  5 FLOPs an element.
-CONVOLITH_INLINE Moments corrected(double pivot, double size, double sum, double squares) {
-  return {pivot + sum / size, squares - sum * sum / size};
-}
-
-// x (N, C, L), moments (blocks, C)
+// Of channel c in group g: sums (count, 3, C) as `moments` left them, joined in block order (ibid., eq. 2.1).
 template <class T>
-void block_moments(const BatchNorm& p, const Blocks& blocks, const T* x, Moments* moments) {
-  for_blocks<T>(
-      p, blocks,
-      [&](const Block& block, std::int64_t b, std::int64_t c) {
-        const double size = static_cast<double>(block.size());
-        Lanes<T> total(T(0)), rest(T(0)), squares(T(0));
-        for_run<T>(p, block, c, [&](std::int64_t i, auto n) CONVOLITH_INLINED { total += Lanes<T>::load(x + i, n); });
-        const T mean = static_cast<T>(sum(total) / size);
-        for_run<T>(p, block, c, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
-          const Lanes<T> d = Lanes<T>::load(x + i, n, mean) - Lanes<T>(mean);
-          rest += d;
-          squares = fma(d, d, squares);
-        });
-        moments[b * p.C + c] = corrected(mean, size, sum(rest), sum(squares));
-      },
-      [&](const Block& block, std::int64_t b, std::int64_t c, auto n) {
-        const double size = static_cast<double>(block.size());
-        Lanes<T> total(T(0)), rest(T(0)), squares(T(0));
-        for (std::int64_t i = block.first; i < block.last; ++i) total += Lanes<T>::load(x + i * p.C + c, n);
-        const Lanes<T> mean = total * Lanes<T>(static_cast<T>(1 / size));
-        for (std::int64_t i = block.first; i < block.last; ++i) {
-          const Lanes<T> d = Lanes<T>::load(x + i * p.C + c, n) - mean;
-          rest += d;
-          squares = fma(d, d, squares);
-        }
-        T lane[3][Lanes<T>::count];
-        mean.store(lane[0]);
-        rest.store(lane[1]);
-        squares.store(lane[2]);
-        for (std::int64_t j = 0; j < Lanes<T>::count && c + j < p.C; ++j)
-          moments[b * p.C + c + j] = corrected(lane[0][j], size, lane[1][j], lane[2][j]);
-      });
-}
-
-// Channel c of moments (blocks, C), joined in block order (Chan, Golub & LeVeque 1983, eq. 2.1).
-CONVOLITH_INLINE Moments join(const BatchNorm& p, const Blocks& blocks, const Moments* moments, std::int64_t c) {
-  Moments all{0, 0};
+CONVOLITH_INLINE Statistics join(const BatchNorm& p, const Blocks& blocks, const T* sums, std::int64_t g,
+                                 std::int64_t c) {
+  Statistics all{0, 0};
   double n = 0;
-  for (std::int64_t b = 0; b < blocks.count; ++b) {
-    const Moments& m = moments[b * p.C + c];
-    const double size = static_cast<double>(Block(p, blocks, b).size()), both = n + size, delta = m.mean - all.mean;
-    all = {all.mean + delta * (size / both), all.squares + m.squares + delta * delta * (n / both * size)};
+  for (std::int64_t b = 0; b < blocks.count; ++b, sums += 3 * p.C) {
+    const double size = static_cast<double>(Block(p, blocks, g, b).size()), both = n + size;
+    const double pivot = sums[c], rest = sums[p.C + c], squares = sums[2 * p.C + c];
+    const double delta = pivot + rest / size - all.mean;
+    all.mean += delta * (size / both);
+    const double within = squares - rest * rest / size;
+    all.squares += (within < 0 ? 0 : within) + delta * delta * (n / both * size);
     n = both;
   }
   return all;
 }
 
-struct Sums {
-  double dy, dy_x;  // sum of dy, of dy (x - mean)
-};
+}  // namespace
 
-// dy, x (N, C, L), mean (C), sums (blocks, C).  4 FLOPs an element.
+// x, residual (or null), y (N, C, L); weight, bias (C) or null; running_mean, running_var (C), null or updated in
+// training; mean, invstd (C): what was used.  y may be x or residual.
 template <class T>
-void block_sums(const BatchNorm& p, const Blocks& blocks, const T* dy, const T* x, const T* mean, Sums* sums) {
-  for_blocks<T>(
+void batch_norm_forward(const BatchNorm& p, const T* x, const T* weight, const T* bias, const T* residual,
+                        T* running_mean, T* running_var, T* y, T* mean, T* invstd) {
+  const Blocks blocks = Blocks::of(p, T{});
+  const bool relu = p.activation == Activation::relu;
+  const Lanes<T> zero(T(0));
+  const auto apply = [&](const Block& block) {
+    const Affine<T> affine(block, mean, invstd, weight, bias);
+    walk<T>(p, block, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
+      Lanes<T> v = affine.of(Lanes<T>::load(x + i, n) - affine.mean);
+      if (residual) v += Lanes<T>::load(residual + i, n);
+      (relu ? where_greater(zero, v, zero, v) : v).store(y + i, n);
+    });
+  };
+  if (!p.training) {
+    for (std::int64_t c = 0; c < p.C; ++c) {
+      mean[c] = running_mean[c];
+      invstd[c] = static_cast<T>(1 / __builtin_sqrt(running_var[c] + p.eps));
+    }
+    Blocks rows = blocks;  // in the order of memory, unless they are so short that blocks of them do better
+    if (p.L >= Lanes<T>::count) rows = Blocks::of(p, 1, T{});
+    for_blocks(p, rows, [&](std::int64_t g, std::int64_t b) { apply(Block(p, rows, g, b)); });
+    return;
+  }
+  const Scratch<T> sums(blocks.count * 3 * p.C);
+  const double m = static_cast<double>(p.N * p.L), fresh = p.momentum;
+  two_passes(
       p, blocks,
-      [&](const Block& block, std::int64_t b, std::int64_t c) {
-        const Lanes<T> middle(mean[c]);
-        Lanes<T> total(T(0)), product(T(0));
-        for_run<T>(p, block, c, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
-          const Lanes<T> g = Lanes<T>::load(dy + i, n);
-          total += g;
-          product = fma(g, Lanes<T>::load(x + i, n) - middle, product);
-        });
-        sums[b * p.C + c] = {sum(total), sum(product)};
+      [&](std::int64_t g, std::int64_t b) {
+        T* to = sums.get() + b * 3 * p.C;
+        moments(p, Block(p, blocks, g, b), x, to, to + p.C, to + 2 * p.C);
       },
-      [&](const Block& block, std::int64_t b, std::int64_t c, auto n) {
-        const Lanes<T> middle = Lanes<T>::load(mean + c, n);
-        Lanes<T> total(T(0)), product(T(0));
-        for (std::int64_t i = block.first; i < block.last; ++i) {
-          const Lanes<T> g = Lanes<T>::load(dy + i * p.C + c, n);
-          total += g;
-          product = fma(g, Lanes<T>::load(x + i * p.C + c, n) - middle, product);
+      [&](std::int64_t g) {
+        for (std::int64_t c = g * blocks.lanes; c < min_of(p.C, (g + 1) * blocks.lanes); ++c) {
+          const Statistics all = join(p, blocks, sums.get(), g, c);
+          const double variance = p.N > 0 ? all.squares / m : 0;
+          mean[c] = static_cast<T>(all.mean);
+          invstd[c] = static_cast<T>(1 / __builtin_sqrt(variance + p.eps));
+          if (p.N == 0) continue;
+          if (running_mean) running_mean[c] = static_cast<T>((1 - fresh) * running_mean[c] + fresh * all.mean);
+          if (running_var)
+            running_var[c] = static_cast<T>((1 - fresh) * running_var[c] + fresh * (all.squares / (m - 1)));
         }
-        T lane[2][Lanes<T>::count];
-        total.store(lane[0]);
-        product.store(lane[1]);
-        for (std::int64_t j = 0; j < Lanes<T>::count && c + j < p.C; ++j)
-          sums[b * p.C + c + j] = {lane[0][j], lane[1][j]};
+      },
+      [&](std::int64_t g, std::int64_t b) { apply(Block(p, blocks, g, b)); });
+}
+INSTANTIATE(batch_norm_forward)
+
+namespace {
+
+// What tells where relu was at work.
+enum class Gate { open, from_x, from_y };
+
+template <Gate gate, class T>
+void backward(const BatchNorm& p, const T* dy, const T* x, const T* weight, const T* bias, const T* y, const T* mean,
+              const T* invstd, T* dx, T* dweight, T* dbias, T* dresidual) {
+  const Blocks blocks = Blocks::of(p, T{});
+  const Lanes<T> zero(T(0));
+  const Scratch<T> sums(blocks.count * 2 * p.C),
+      coefficients(2 * p.C);  // training: dx = g scale + ((x - mean) k0 + k1)
+  T *k0 = coefficients.get(), *k1 = k0 + p.C;
+  const double m = static_cast<double>(p.N * p.L);
+  two_passes(
+      p, blocks,
+      [&](std::int64_t group, std::int64_t b) {
+        const Block block(p, blocks, group, b);
+        const Affine<T> affine(block, mean, invstd, weight, bias);
+        Lanes<T> total(zero), product(zero);
+        walk<T>(p, block, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
+          const Lanes<T> d = Lanes<T>::load(x + i, n) - affine.mean;
+          Lanes<T> g = Lanes<T>::load(dy + i, n);
+          if constexpr (gate == Gate::from_x) g = where(less_equal(affine.of(d), zero), zero, g);
+          if constexpr (gate == Gate::from_y) {
+            g = where(less_equal(Lanes<T>::load(y + i, n), zero), zero, g);
+            g.store(dresidual + i, n);
+          }
+          total += g;
+          product = fma(g, d, product);
+        });
+        T* to = sums.get() + b * 2 * p.C;
+        keep(block, of_channel(block, total), to);
+        keep(block, of_channel(block, product), to + p.C);
+      },
+      [&](std::int64_t group) {
+        for (std::int64_t c = group * blocks.lanes; c < min_of(p.C, (group + 1) * blocks.lanes); ++c) {
+          double total = 0, product = 0;
+          for (const T* from = sums.get() + c; from < sums.get() + blocks.count * 2 * p.C; from += 2 * p.C) {
+            total += from[0];
+            product += from[p.C];
+          }
+          const double inverse = invstd[c], scale = weight ? weight[c] * inverse : inverse;
+          dbias[c] = static_cast<T>(total);
+          dweight[c] = static_cast<T>(product * inverse);
+          k0[c] = static_cast<T>(-scale * inverse * inverse * product / m);
+          k1[c] = static_cast<T>(-scale * total / m);
+        }
+      },
+      [&](std::int64_t group, std::int64_t b) {
+        const Block block(p, blocks, group, b);
+        const Affine<T> affine(block, mean, invstd, weight, bias);
+        const Lanes<T> slope = of_channel(block, k0), level = of_channel(block, k1);
+        const T* from = gate == Gate::from_y ? dresidual : dy;
+        walk<T>(p, block, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
+          const Lanes<T> d = Lanes<T>::load(x + i, n) - affine.mean;
+          Lanes<T> g = Lanes<T>::load(from + i, n);
+          if constexpr (gate == Gate::from_x) g = where(less_equal(affine.of(d), zero), zero, g);
+          fma(g, affine.scale, p.training ? fma(d, slope, level) : zero).store(dx + i, n);
+        });
       });
 }
 
 }  // namespace
 
-// x, y (N, C, L); weight, bias (C) or null; running_mean, running_var (C), null or updated in training;
-// mean, invstd (C): what was used.  y may be x.
+// dy, x, y (or null), dx, dresidual (or null) (N, C, L); weight, bias (C) or null; mean, invstd, dweight, dbias (C).
+// g = dy, but 0 where relu was at work: by y where there is one, else by x.
+// dx = weight invstd (g - dbias / m - xhat dweight / m) in training, weight invstd g in evaluation; dresidual = g.
 template <class T>
-void batch_norm_forward(const BatchNorm& p, const T* x, const T* weight, const T* bias, T* running_mean, T* running_var,
-                        T* y, T* mean, T* invstd) {
-  const Blocks blocks(p);
-  const Scratch<Moments> moments(p.training ? blocks.count * p.C : 1);
-  if (p.training) block_moments(p, blocks, x, moments.get());
-  const Scratch<T> coefficients(3 * p.C);  // y = (x - k0) k1 + k2
-  T* k = coefficients.get();
-  const double m = static_cast<double>(p.N * p.L), fresh = p.momentum;
-  for (std::int64_t c = 0; c < p.C; ++c) {
-    double center = 0, variance = 0;
-    if (!p.training) {
-      center = running_mean[c];
-      variance = running_var[c];
-    } else if (p.N > 0) {
-      const Moments all = join(p, blocks, moments.get(), c);
-      center = all.mean;
-      variance = all.squares / m;
-      if (running_mean) running_mean[c] = static_cast<T>((1 - fresh) * running_mean[c] + fresh * center);
-      if (running_var) running_var[c] = static_cast<T>((1 - fresh) * running_var[c] + fresh * (all.squares / (m - 1)));
-    }
-    const double inverse = 1 / __builtin_sqrt(variance + p.eps), scale = weight ? weight[c] * inverse : inverse;
-    k[c] = mean[c] = static_cast<T>(center);
-    k[p.C + c] = static_cast<T>(scale);
-    k[2 * p.C + c] = static_cast<T>((bias ? bias[c] : 0) - (center - mean[c]) * scale);  // what rounding the mean lost
-    invstd[c] = static_cast<T>(inverse);
-  }
-  map_channels<T, 3>(p, blocks, k, y, [&](std::int64_t i, auto n, const Lanes<T>(&own)[3]) CONVOLITH_INLINED {
-    return fma(Lanes<T>::load(x + i, n) - own[0], own[1], own[2]);
-  });
-}
-INSTANTIATE(batch_norm_forward)
-
-// dy, x, dx (N, C, L); weight (C) or null; mean, invstd, dweight, dbias (C).
-// dx = weight invstd (dy - dbias / m - xhat dweight / m) in training, weight invstd dy in evaluation.
-template <class T>
-void batch_norm_backward(const BatchNorm& p, const T* dy, const T* x, const T* weight, const T* mean, const T* invstd,
-                         T* dx, T* dweight, T* dbias) {
-  const Blocks blocks(p);
-  const Scratch<Sums> sums(blocks.count * p.C);
-  block_sums(p, blocks, dy, x, mean, sums.get());
-  const Scratch<T> coefficients(4 * p.C);  // dx = dy k0 + ((x - k1) k2 + k3)
-  T* k = coefficients.get();
-  const double m = static_cast<double>(p.N * p.L);
-  for (std::int64_t c = 0; c < p.C; ++c) {
-    Sums all{0, 0};
-    for (std::int64_t b = 0; b < blocks.count; ++b) {
-      all.dy += sums.get()[b * p.C + c].dy;
-      all.dy_x += sums.get()[b * p.C + c].dy_x;
-    }
-    const double inverse = invstd[c], scale = weight ? weight[c] * inverse : inverse;
-    dbias[c] = static_cast<T>(all.dy);
-    dweight[c] = static_cast<T>(all.dy_x * inverse);
-    k[c] = static_cast<T>(scale);
-    k[p.C + c] = mean[c];
-    k[2 * p.C + c] = static_cast<T>(-scale * inverse * inverse * all.dy_x / m);
-    k[3 * p.C + c] = static_cast<T>(-scale * all.dy / m);
-  }
-  if (p.training) {
-    map_channels<T, 4>(p, blocks, k, dx, [&](std::int64_t i, auto n, const Lanes<T>(&own)[4]) CONVOLITH_INLINED {
-      return fma(Lanes<T>::load(dy + i, n), own[0], fma(Lanes<T>::load(x + i, n) - own[1], own[2], own[3]));
-    });
-  } else {
-    map_channels<T, 1>(p, blocks, k, dx, [&](std::int64_t i, auto n, const Lanes<T>(&own)[1]) CONVOLITH_INLINED {
-      return Lanes<T>::load(dy + i, n) * own[0];
-    });
-  }
+void batch_norm_backward(const BatchNorm& p, const T* dy, const T* x, const T* weight, const T* bias, const T* y,
+                         const T* mean, const T* invstd, T* dx, T* dweight, T* dbias, T* dresidual) {
+  const auto run = p.activation == Activation::identity ? backward<Gate::open, T>
+                   : y                                  ? backward<Gate::from_y, T>
+                                                        : backward<Gate::from_x, T>;
+  run(p, dy, x, weight, bias, y, mean, invstd, dx, dweight, dbias, dresidual);
 }
 INSTANTIATE(batch_norm_backward)
 

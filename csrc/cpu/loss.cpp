@@ -53,8 +53,9 @@ void softmax_cross_entropy_forward(const CrossEntropy& p, const T* x, const std:
     const std::int64_t i = n * p.L + l;
     losses[i] = loss_of(p, position, x + n * p.C * p.L + l, labels ? labels + i : nullptr);
   };
+  constexpr std::int64_t count = Lanes<T>::count;
   for_distributions<T>(
-      p.N, p.C, p.L,
+      p.N, p.C, p.L, x, target, probs,
       [&](std::int64_t at) {
         const Normaliser<T> norm = exp_row(p.C, x + at, probs + at);
         const Lanes<T> scale(1 / norm.sum), top(norm.max);
@@ -70,29 +71,27 @@ void softmax_cross_entropy_forward(const CrossEntropy& p, const T* x, const std:
         });
         keep(at / p.C, 0, {norm.max, norm.log_sum(), sum(weighted), sum(weight), sum(even)});
       },
-      [&](std::int64_t at, auto n) {
-        const Normalisers<T> norm = exp_columns(p.C, p.L, n, x + at, probs + at);
+      [&](std::int64_t at, std::int64_t n, T* v, const T* w) {
+        const Normalisers<T> norm = exp_columns(p.C, v, v);
         const Lanes<T> scale = Lanes<T>(T(1)) / norm.sum;
+        for (std::int64_t i = 0; i < p.C * count; i += count) (Lanes<T>::load(v + i) * scale).store(v + i);
         Lanes<T> weighted(T(0)), weight(T(0)), even(T(0));
-        for (std::int64_t i = at; i < at + p.C * p.L; i += p.L) {
-          (Lanes<T>::load(probs + i, n) * scale).store(probs + i, n);
-          if (!all_classes) continue;
-          const Lanes<T> d = Lanes<T>::load(x + i, n) - norm.max;
-          const Lanes<T> t = target ? Lanes<T>::load(target + i, n) : Lanes<T>(T(0));
+        for (std::int64_t c = 0; all_classes && c < p.C; ++c) {
+          const Lanes<T> d = Lanes<T>::load(x + at + c * p.L, n) - norm.max;
+          const Lanes<T> t = target ? Lanes<T>::load(w + c * count) : Lanes<T>(T(0));
           weighted = fma(t, d, weighted);
           weight += t;
           even += d;
         }
-        T lane[5][Lanes<T>::count];
+        T lane[5][count];
         norm.max.store(lane[0]);
-        norm.sum.store(lane[1]);
+        norm.log_sum().store(lane[1]);
         weighted.store(lane[2]);
         weight.store(lane[3]);
         even.store(lane[4]);
         const std::int64_t image = at / (p.C * p.L), column = at % (p.C * p.L);
-        for (std::int64_t i = 0; i < Lanes<T>::count && column + i < p.L; ++i)
-          keep(image, column + i,
-               {lane[0][i], Normaliser<T>{lane[0][i], lane[1][i]}.log_sum(), lane[2][i], lane[3][i], lane[4][i]});
+        for (std::int64_t i = 0; i < n; ++i)
+          keep(image, column + i, {lane[0][i], lane[1][i], lane[2][i], lane[3][i], lane[4][i]});
       });
   if (p.reduction == Reduction::none) {
     for (std::int64_t i = 0; i < p.N * p.L; ++i) loss[i] = static_cast<T>(losses[i]);
@@ -113,27 +112,25 @@ void softmax_cross_entropy_backward(const CrossEntropy& p, const T* dloss, const
   const T sharp = static_cast<T>(1 - p.label_smoothing);
   const T even = static_cast<T>(p.label_smoothing / static_cast<double>(p.C));
   const Lanes<T> zero(T(0)), sharps(sharp), evens(even);
-  // n positions side by side, their classes `step` apart; where L == 1 that is a single one.
-  const auto columns = [&](std::int64_t at, auto n) {
-    const std::int64_t end = at + p.C * p.L, first = at / (p.C * p.L) * p.L + at % (p.C * p.L);
-    const std::int64_t lanes = min_of(Lanes<T>::count, p.L - first % p.L);
-    T scale[Lanes<T>::count] = {}, counts[Lanes<T>::count] = {}, at_label[Lanes<T>::count];
-    for (std::int64_t i = 0; i < lanes; ++i) {
+  constexpr std::int64_t lanes = Lanes<T>::count;
+  const auto columns = [&](std::int64_t at, std::int64_t n, T* v, const T* w) {
+    const std::int64_t end = p.C * lanes, first = at / (p.C * p.L) * p.L + at % (p.C * p.L);
+    T scale[lanes] = {}, counts[lanes] = {}, at_label[lanes];
+    for (std::int64_t i = 0; i < n; ++i) {
       counts[i] = T(!labels || labels[first + i] != p.ignore_index);
       scale[i] = gradient_scale(p, dloss, first + i, count);
-      if (labels && counts[i] > 0) at_label[i] = scale[i] * (probs[at + labels[first + i] * p.L + i] - even - sharp);
+      if (labels && counts[i] > 0) at_label[i] = scale[i] * (v[labels[first + i] * lanes + i] - even - sharp);
     }
     const Lanes<T> scales = Lanes<T>::load(scale), valid = Lanes<T>::load(counts);
     Lanes<T> weight(T(labels ? 1 : 0));
-    if (target)
-      for (std::int64_t i = at; i < end; i += p.L) weight += fma(sharps, Lanes<T>::load(target + i, n), evens);
-    for (std::int64_t i = at; i < end; i += p.L) {
-      const Lanes<T> q = target ? fma(sharps, Lanes<T>::load(target + i, n), evens) : evens;
-      const Lanes<T> g = scales * fma(Lanes<T>::load(probs + i, n), weight, zero - q);
-      where_greater(valid, zero, g, zero).store(dx + i, n);
+    for (std::int64_t i = 0; target && i < end; i += lanes) weight += fma(sharps, Lanes<T>::load(w + i), evens);
+    for (std::int64_t i = 0; i < end; i += lanes) {
+      const Lanes<T> q = target ? fma(sharps, Lanes<T>::load(w + i), evens) : evens;
+      const Lanes<T> g = scales * fma(Lanes<T>::load(v + i), weight, zero - q);
+      where_greater(valid, zero, g, zero).store(v + i);
     }
-    for (std::int64_t i = 0; labels && i < lanes; ++i)
-      if (counts[i] > 0) dx[at + labels[first + i] * p.L + i] = at_label[i];
+    for (std::int64_t i = 0; labels && i < n; ++i)
+      if (counts[i] > 0) v[labels[first + i] * lanes + i] = at_label[i];
   };
   const auto row = [&](std::int64_t at) {
     const std::int64_t position = at / p.C, end = at + p.C;
@@ -155,7 +152,7 @@ void softmax_cross_entropy_backward(const CrossEntropy& p, const T* dloss, const
     });
     if (labels && !ignored) dx[at + labels[position]] = at_label;
   };
-  for_distributions<T>(p.N, p.C, p.L, row, columns);
+  for_distributions<T>(p.N, p.C, p.L, probs, target, dx, row, columns);
 }
 INSTANTIATE(softmax_cross_entropy_backward)
 

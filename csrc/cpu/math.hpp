@@ -1,5 +1,6 @@
-// exp and what is made of it, over Lanes.  Right at infinities, NaN, overflow and underflow.  Measured against long
-// double on millions of arguments, exp is at most 1.04 ulp off, sigmoid 2.5 and tanh 2.6, in either type.
+// exp and what is made of it, and log, over Lanes.  Right at infinities, NaN, overflow and underflow (log: see there).
+// Measured against long double on millions of arguments, exp is at most 1.04 ulp off, sigmoid 2.5, tanh 2.6 and log
+// 0.82, in either type.
 //
 // Range reduction of Cody & Waite, "Software Manual for the Elementary Functions" (1980), chapter 6: x = n ln 2 + r,
 // |r| <= ln 2 / 2, with ln 2 in two pieces; then e^x = 2^n (1 + expm1(r)), expm1 by its Taylor polynomial.
@@ -80,6 +81,28 @@ CONVOLITH_INLINE Lanes<T> tanh(Lanes<T> x) {
   const Lanes<T> scale = power_of_two(r.n);
   const Lanes<T> e = fma(scale, r.m, scale - one);
   return copy_sign(e / (e + two), x);
+}
+
+// Of normal numbers above 0, and NaN: x = 2^n m with m in [sqrt 1/2, sqrt 2), and with s = (m - 1) / (m + 1)
+// log m = 2 artanh s = 2 (s + s^3 / 3 + s^5 / 5 + ...), |s| < 0.172.
+template <class T>
+CONVOLITH_INLINE Lanes<T> log(Lanes<T> x) {
+  using K = ExpConstants<T>;
+  using I = IntOf<T>;
+  const Lanes<T> one(T(1)), root_half(T(0.70710678118654752440));
+  // The bits of x / sqrt(1/2): above the mantissa n, below it how far m is from sqrt(1/2).
+  const Mask<T> offset = bits_as<I>(x) - bits_as<I>(root_half);
+  const Mask<T> exponent = shift_right(offset, K::mantissa);
+  const Lanes<T> m = bits_as<T>(bits_as<I>(x) - shift_left(exponent, K::mantissa));
+  const Lanes<T> n = bits_as<T>(bits_as<I>(Lanes<T>(K::shifter)) + exponent) - Lanes<T>(K::shifter);
+  const Lanes<T> d = m - one, s = d / (m + one), square = s * s;
+  constexpr int terms = sizeof(T) == 4 ? 5 : 11;
+  Lanes<T> series(T(0));
+  for (int k = terms; k >= 1; --k) series = (series + Lanes<T>(T(1) / T(2 * k + 1))) * square;
+  // 2 s + 2 s series = d - s (d - 2 series): d is exact.
+  const Lanes<T> tail = fma(n, Lanes<T>(K::ln2_low), s * (series + series - d));
+  const Lanes<T> y = fma(n, Lanes<T>(K::ln2_high), d + tail);
+  return where(equal(x, x), y, x);
 }
 
 }  // namespace convolith::CONVOLITH_ISA

@@ -33,9 +33,11 @@ struct Phases {
   }
 };
 
-// even[i] = from[2 i], odd[i] = from[2 i + 1], for Lanes of them; and back.
+// even[i] = from[2 i], odd[i] = from[2 i + 1], for Lanes of them; and back.  Compilers make shuffles of these loops
+// unless they unroll them first.
 template <class T>
 CONVOLITH_INLINE void split(const T* __restrict from, T* __restrict even, T* __restrict odd) {
+#pragma GCC unroll 1
   for (std::int64_t i = 0; i < Lanes<T>::count; ++i) {
     even[i] = from[2 * i];
     odd[i] = from[2 * i + 1];
@@ -43,6 +45,7 @@ CONVOLITH_INLINE void split(const T* __restrict from, T* __restrict even, T* __r
 }
 template <class T>
 CONVOLITH_INLINE void interleave(const T* __restrict even, const T* __restrict odd, T* __restrict to) {
+#pragma GCC unroll 1
   for (std::int64_t i = 0; i < Lanes<T>::count; ++i) {
     to[2 * i] = even[i];
     to[2 * i + 1] = odd[i];
@@ -50,11 +53,12 @@ CONVOLITH_INLINE void interleave(const T* __restrict even, const T* __restrict o
 }
 
 // One row x (W) into the phases b = 0 ... stride_w - 1 of its row, which begin at to + b * plane.  Reads up to `end`,
-// the end of the image plane, and writes up to 2 * Lanes over the row's end.
-template <class T>
+// the end of the image plane, and writes up to 2 * Lanes over the row's end.  fixed: stride_w, or 0 for any; divisions
+// by it cost as much as the row where they are not shifts.
+template <int fixed, class T>
 CONVOLITH_INLINE void pack_row(const Pool2d& p, const Phases& f, const T* x, const T* end, T fill, T* to) {
   constexpr std::int64_t count = Lanes<T>::count;
-  const std::int64_t step = p.stride_w, left = p.pad_left;
+  const std::int64_t step = fixed ? fixed : p.stride_w, left = p.pad_left;
   std::int64_t i = 0;  // groups of `step` columns of x that are done
   if (step == 1) {
     for (; i < min_of(p.W, f.pitch - left) && x + i + count <= end; i += count)
@@ -85,7 +89,13 @@ CONVOLITH_INLINE void pack(const Pool2d& p, const Phases& f, const T* x, std::in
       const std::int64_t h = (first + i) * p.stride_h + a - p.pad_top;
       T* row = to + a * p.stride_w * f.plane + i * f.pitch;
       if (h >= 0 && h < p.H) {
-        pack_row(p, f, x + h * p.W, x + p.H * p.W, fill, row);
+        const T *from = x + h * p.W, *end = x + p.H * p.W;
+        if (p.stride_w == 1)
+          pack_row<1>(p, f, from, end, fill, row);
+        else if (p.stride_w == 2)
+          pack_row<2>(p, f, from, end, fill, row);
+        else
+          pack_row<0>(p, f, from, end, fill, row);
       } else {
         for (std::int64_t b = 0; b < p.stride_w; ++b)
           for (std::int64_t j = 0; j < f.pitch; ++j) row[b * f.plane + j] = fill;

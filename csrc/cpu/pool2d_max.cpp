@@ -84,13 +84,17 @@ CONVOLITH_INLINE void extreme_pool(const Pool2d& p, const T* x, T* y, std::int64
     for (std::int64_t row = first; row < first + rows; ++row, value += f.pitch, offset += f.pitch) {
       const std::int64_t at = (plane * p.P + row) * p.Q;
       const std::int64_t corner = (row * p.stride_h - p.pad_top) * p.W - p.pad_left;
-      IntOf<T> infinite = 0;
-      for (std::int64_t q = 0; q < p.Q; ++q) {
-        y[at + q] = value[q];
-        indices[at + q] = corner + q * p.stride_w + offset[q];
-        infinite |= value[q] == worst;
-      }
-      if (!infinite) continue;  // else some window may be nothing but infinities and padding
+      Mask<T> infinite(IntOf<T>(0));
+      for_lanes<T>(0, p.Q, [&](std::int64_t q, auto n) CONVOLITH_INLINED {
+        const Lanes<T> v = Lanes<T>::load(value + q, n);
+        v.store(y + at + q, n);
+        infinite = infinite | equal(v, Lanes<T>(worst));
+      });
+      const std::int64_t step = p.stride_w, columns = p.Q;
+      std::int64_t* __restrict to = indices + at;
+      const IntOf<T>* __restrict from = offset;
+      for (std::int64_t q = 0; q < columns; ++q) to[q] = corner + q * step + from[q];
+      if (!any(infinite)) continue;  // else some window may be nothing but infinities and padding
       for (std::int64_t q = 0; q < p.Q; ++q)
         if (value[q] == worst) scan_window<minimum>(p, image, row, q, y + at + q, indices + at + q);
     }

@@ -1,5 +1,5 @@
 // Softmax and its logarithm along the middle axis of (outer, L, inner): along rows where inner == 1, else Lanes of
-// columns side by side.  Forward: one exp an element and two reads, the second from cache; backward: two reads.
+// columns side by side.  Forward: one exp an element, one read and one write; backward: two reads and one write.
 #include "softmax.hpp"
 #include "kernels.hpp"
 
@@ -8,18 +8,18 @@ namespace convolith::CONVOLITH_ISA {
 // x, y (outer, L, inner): y = exp(x - max) / sum exp(x - max)
 template <class T>
 void softmax_forward(const Softmax& p, const T* x, T* y) {
+  constexpr std::int64_t count = Lanes<T>::count;
   for_distributions<T>(
-      p.outer, p.L, p.inner,
+      p.outer, p.L, p.inner, x, nullptr, y,
       [&](std::int64_t at) {
         const Lanes<T> scale(1 / exp_row(p.L, x + at, y + at).sum);
         for_lanes<T>(at, at + p.L, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
           (Lanes<T>::load(y + i, n) * scale).store(y + i, n);
         });
       },
-      [&](std::int64_t at, auto n) {
-        const Lanes<T> scale = Lanes<T>(T(1)) / exp_columns(p.L, p.inner, n, x + at, y + at).sum;
-        for (std::int64_t i = at; i < at + p.L * p.inner; i += p.inner)
-          (Lanes<T>::load(y + i, n) * scale).store(y + i, n);
+      [&](std::int64_t, std::int64_t, T* v, const T*) {
+        const Lanes<T> scale = Lanes<T>(T(1)) / exp_columns(p.L, v, v).sum;
+        for (std::int64_t i = 0; i < p.L * count; i += count) (Lanes<T>::load(v + i) * scale).store(v + i);
       });
 }
 INSTANTIATE(softmax_forward)
@@ -27,8 +27,9 @@ INSTANTIATE(softmax_forward)
 // dy, y, dx (outer, L, inner): dx = y (dy - sum dy y)
 template <class T>
 void softmax_backward(const Softmax& p, const T* dy, const T* y, T* dx) {
+  constexpr std::int64_t count = Lanes<T>::count;
   for_distributions<T>(
-      p.outer, p.L, p.inner,
+      p.outer, p.L, p.inner, dy, y, dx,
       [&](std::int64_t at) {
         Lanes<T> dot(T(0));
         for_lanes<T>(at, at + p.L, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
@@ -39,12 +40,12 @@ void softmax_backward(const Softmax& p, const T* dy, const T* y, T* dx) {
           (Lanes<T>::load(y + i, n) * (Lanes<T>::load(dy + i, n) - total)).store(dx + i, n);
         });
       },
-      [&](std::int64_t at, auto n) {
+      [&](std::int64_t, std::int64_t, T* v, const T* w) {
         Lanes<T> dot(T(0));
-        for (std::int64_t i = at; i < at + p.L * p.inner; i += p.inner)
-          dot = fma(Lanes<T>::load(dy + i, n), Lanes<T>::load(y + i, n), dot);
-        for (std::int64_t i = at; i < at + p.L * p.inner; i += p.inner)
-          (Lanes<T>::load(y + i, n) * (Lanes<T>::load(dy + i, n) - dot)).store(dx + i, n);
+        for (std::int64_t i = 0; i < p.L * count; i += count)
+          dot = fma(Lanes<T>::load(v + i), Lanes<T>::load(w + i), dot);
+        for (std::int64_t i = 0; i < p.L * count; i += count)
+          (Lanes<T>::load(w + i) * (Lanes<T>::load(v + i) - dot)).store(v + i);
       });
 }
 INSTANTIATE(softmax_backward)
@@ -52,8 +53,9 @@ INSTANTIATE(softmax_backward)
 // x, y (outer, L, inner): y = (x - max) - log sum exp(x - max)
 template <class T>
 void log_softmax_forward(const Softmax& p, const T* x, T* y) {
+  constexpr std::int64_t count = Lanes<T>::count;
   for_distributions<T>(
-      p.outer, p.L, p.inner,
+      p.outer, p.L, p.inner, x, nullptr, y,
       [&](std::int64_t at) {
         const Normaliser<T> norm = exp_row<T>(p.L, x + at, nullptr);
         const Lanes<T> top(norm.max), log_sum(static_cast<T>(norm.log_sum()));
@@ -61,11 +63,10 @@ void log_softmax_forward(const Softmax& p, const T* x, T* y) {
           (Lanes<T>::load(x + i, n) - top - log_sum).store(y + i, n);
         });
       },
-      [&](std::int64_t at, auto n) {
-        const Normalisers<T> norm = exp_columns<T>(p.L, p.inner, n, x + at, nullptr);
+      [&](std::int64_t, std::int64_t, T* v, const T*) {
+        const Normalisers<T> norm = exp_columns<T>(p.L, v, nullptr);
         const Lanes<T> log_sum = norm.log_sum();
-        for (std::int64_t i = at; i < at + p.L * p.inner; i += p.inner)
-          (Lanes<T>::load(x + i, n) - norm.max - log_sum).store(y + i, n);
+        for (std::int64_t i = 0; i < p.L * count; i += count) (Lanes<T>::load(v + i) - norm.max - log_sum).store(v + i);
       });
 }
 INSTANTIATE(log_softmax_forward)
@@ -74,8 +75,9 @@ INSTANTIATE(log_softmax_forward)
 template <class T>
 void log_softmax_backward(const Softmax& p, const T* dy, const T* y, T* dx) {
   const Lanes<T> zero(T(0));
+  constexpr std::int64_t count = Lanes<T>::count;
   for_distributions<T>(
-      p.outer, p.L, p.inner,
+      p.outer, p.L, p.inner, dy, y, dx,
       [&](std::int64_t at) {
         Lanes<T> total(T(0));
         for_lanes<T>(at, at + p.L,
@@ -85,12 +87,12 @@ void log_softmax_backward(const Softmax& p, const T* dy, const T* y, T* dx) {
           fma(exp(Lanes<T>::load(y + i, n)), minus, Lanes<T>::load(dy + i, n)).store(dx + i, n);
         });
       },
-      [&](std::int64_t at, auto n) {
+      [&](std::int64_t, std::int64_t, T* v, const T* w) {
         Lanes<T> total(T(0));
-        for (std::int64_t i = at; i < at + p.L * p.inner; i += p.inner) total += Lanes<T>::load(dy + i, n);
+        for (std::int64_t i = 0; i < p.L * count; i += count) total += Lanes<T>::load(v + i);
         const Lanes<T> minus = zero - total;
-        for (std::int64_t i = at; i < at + p.L * p.inner; i += p.inner)
-          fma(exp(Lanes<T>::load(y + i, n)), minus, Lanes<T>::load(dy + i, n)).store(dx + i, n);
+        for (std::int64_t i = 0; i < p.L * count; i += count)
+          fma(exp(Lanes<T>::load(w + i)), minus, Lanes<T>::load(v + i)).store(v + i);
       });
 }
 INSTANTIATE(log_softmax_backward)

@@ -213,6 +213,18 @@ CONVOLITH_INLINE Lanes<T> max(Lanes<T> a, Lanes<T> b) {
   return where_greater(a, b, a, b);
 }
 
+// v, of which the compiler cannot tell where it came from.  GCC 12 keeps an accumulator in memory, and its loop waits
+// for a store and a load at each step, if halves of that accumulator are read later.
+template <class V>
+CONVOLITH_INLINE V in_register(V v) {
+#ifdef __x86_64__
+  asm("" : "+x"(v));
+#elif defined(__aarch64__)
+  asm("" : "+w"(v));
+#endif
+  return v;
+}
+
 // Over lanes by halving: (i, i + count/2), then (i, i + count/4) ...: one fixed tree.
 template <class T, int bytes, class V, class F>
 CONVOLITH_INLINE T halve(V v, const F& combine) {
@@ -230,7 +242,7 @@ template <class T, class F>
 CONVOLITH_INLINE T reduce(Lanes<T> a, const F& combine) {
   for (int half = Lanes<T>::registers / 2; half > 0; half /= 2)
     for (int i = 0; i < half; ++i) a.v[i] = combine(a.v[i], a.v[i + half]);
-  return halve<T, CONVOLITH_VECTOR_BYTES>(a.v[0], combine);
+  return halve<T, CONVOLITH_VECTOR_BYTES>(in_register(a.v[0]), combine);
 }
 template <class T>
 CONVOLITH_INLINE T sum(Lanes<T> a) {
@@ -239,6 +251,12 @@ CONVOLITH_INLINE T sum(Lanes<T> a) {
 template <class T>
 CONVOLITH_INLINE T max(Lanes<T> a) {
   return reduce(a, [](auto x, auto y) CONVOLITH_INLINED { return x > y ? x : y; });
+}
+
+// Whether a mask holds anywhere.
+template <class I>
+CONVOLITH_INLINE bool any(Lanes<I> m) {
+  return reduce(m, [](auto x, auto y) CONVOLITH_INLINED { return x | y; }) != 0;
 }
 
 // Calls f(i, n) for n lanes at a time from `begin` to `end`, n being Whole but for the last ones.

@@ -4,11 +4,23 @@
 namespace convolith::ops {
 namespace {
 
-BatchNorm problem(const Check& check, const Array& x, const Flag& training) {
+BatchNorm problem(const Check& check, const Array& x, const Text& activation, const Flag& training) {
   check.floating(x, "x");
   check.require(x.shape.rank >= 2, "x must be (N, C, *) with 2 axes or more, got shape ", text(x.shape));
   check.require(x.shape.size(1, x.shape.rank) > 0, "x has an empty axis: only N may be 0, got shape ", text(x.shape));
-  return {x.shape[0], x.shape[1], x.shape.size(2, x.shape.rank), check.flag(training, "training"), 0, 0};
+  return {x.shape[0],
+          x.shape[1],
+          x.shape.size(2, x.shape.rank),
+          check.activation(activation),
+          check.flag(training, "training"),
+          0,
+          0};
+}
+
+void like_x(const Check& check, const Array& v, const char* name, const Array& x) {
+  check.floating(v, name);
+  check.same_dtype(v, name, x, "x");
+  check.same_shape(v, name, x, "x");
 }
 
 // Running statistics: updated in training, only read in evaluation.
@@ -20,14 +32,16 @@ T* statistics(const MaybeTarget& v) {
 }  // namespace
 
 Arrays batch_norm_forward(const Array& x, const MaybeArray& weight, const MaybeArray& bias,
-                          const MaybeTarget& running_mean, const MaybeTarget& running_var, const Flag& training,
-                          const Real& momentum, const Real& eps, const MaybeTargets& out) {
+                          const MaybeTarget& running_mean, const MaybeTarget& running_var, const MaybeArray& residual,
+                          const Flag& training, const Real& momentum, const Real& eps, const Text& activation,
+                          const MaybeTargets& out) {
   const Check check("batch_norm");
-  BatchNorm p = problem(check, x, training);
+  BatchNorm p = problem(check, x, activation, training);
   p.momentum = check.finite(momentum, "momentum");
   p.eps = check.at_least_zero(eps, "eps");
   if (weight) check.channels(*weight, "weight", x, p.C);
   if (bias) check.channels(*bias, "bias", x, p.C);
+  if (residual) like_x(check, *residual, "residual", x);
   check.require(p.training || (running_mean && running_var),
                 "evaluation needs running_mean and running_var, got None for ",
                 running_mean  ? "running_var"
@@ -41,7 +55,8 @@ Arrays batch_norm_forward(const Array& x, const MaybeArray& weight, const MaybeA
   if (p.training && running_var) check.in_place(*running_var, "running_var", Shape{p.C}, x.dtype);
   if (p.training && running_mean && running_var)
     check.apart(*running_mean, "running_mean", *running_var, "running_var");
-  Arrays results = check.outputs(out, {{x.shape, x.dtype}, {Shape{p.C}, x.dtype}, {Shape{p.C}, x.dtype}}, {&x}, true);
+  Arrays results = check.outputs(out, {{x.shape, x.dtype}, {Shape{p.C}, x.dtype}, {Shape{p.C}, x.dtype}},
+                                 {&x, residual ? &*residual : &x}, true);
   for (const Array& result : results.items) {
     if (weight) check.apart(result, "out", *weight, "weight");
     if (bias) check.apart(result, "out", *bias, "bias");
@@ -49,35 +64,41 @@ Arrays batch_norm_forward(const Array& x, const MaybeArray& weight, const MaybeA
     if (running_var) check.apart(result, "out", *running_var, "running_var");
   }
   by_dtype(x.dtype, [&]<class T>(T) {
-    kernels<T>(x.device).batch_norm_forward(p, x.ptr<T>(), weight ? weight->ptr<T>() : nullptr,
-                                            bias ? bias->ptr<T>() : nullptr, statistics<T>(running_mean),
-                                            statistics<T>(running_var), results.items[0].ptr<T>(),
-                                            results.items[1].ptr<T>(), results.items[2].ptr<T>());
+    kernels<T>(x.device).batch_norm_forward(
+        p, x.ptr<T>(), weight ? weight->ptr<T>() : nullptr, bias ? bias->ptr<T>() : nullptr,
+        residual ? residual->ptr<T>() : nullptr, statistics<T>(running_mean), statistics<T>(running_var),
+        results.items[0].ptr<T>(), results.items[1].ptr<T>(), results.items[2].ptr<T>());
   });
   return results;
 }
 
 Arrays batch_norm_backward(const Array& dy, const Array& x, const MaybeArray& weight, const Array& mean,
-                           const Array& invstd, const Flag& training, const MaybeTargets& out) {
+                           const Array& invstd, const MaybeArray& bias, const MaybeArray& y, const Flag& training,
+                           const Text& activation, const MaybeTargets& out) {
   const Check check("batch_norm");
-  const BatchNorm p = problem(check, x, training);
-  check.floating(dy, "dy");
-  check.same_dtype(dy, "dy", x, "x");
-  check.same_shape(dy, "dy", x, "x");
+  const BatchNorm p = problem(check, x, activation, training);
+  like_x(check, dy, "dy", x);
+  if (y) like_x(check, *y, "y", x);
+  check.require(!y || p.activation != Activation::identity,
+                "y is for an activation; without one the gradient of the residual is dy itself");
   if (weight) check.channels(*weight, "weight", x, p.C);
+  if (bias) check.channels(*bias, "bias", x, p.C);
   check.channels(mean, "mean", x, p.C);
   check.channels(invstd, "invstd", x, p.C);
-  Arrays results =
-      check.outputs(out, {{x.shape, x.dtype}, {Shape{p.C}, x.dtype}, {Shape{p.C}, x.dtype}}, {&dy, &x}, true);
+  std::vector<Check::Wanted> wanted{{x.shape, x.dtype}, {Shape{p.C}, x.dtype}, {Shape{p.C}, x.dtype}};
+  if (y) wanted.push_back({x.shape, x.dtype});
+  Arrays results = check.outputs(out, wanted, {&dy, &x, y ? &*y : &x}, true);
   for (const Array& result : results.items) {
     if (weight) check.apart(result, "out", *weight, "weight");
+    if (bias) check.apart(result, "out", *bias, "bias");
     check.apart(result, "out", mean, "mean");
     check.apart(result, "out", invstd, "invstd");
   }
   by_dtype(x.dtype, [&]<class T>(T) {
     kernels<T>(x.device).batch_norm_backward(p, dy.ptr<T>(), x.ptr<T>(), weight ? weight->ptr<T>() : nullptr,
-                                             mean.ptr<T>(), invstd.ptr<T>(), results.items[0].ptr<T>(),
-                                             results.items[1].ptr<T>(), results.items[2].ptr<T>());
+                                             bias ? bias->ptr<T>() : nullptr, y ? y->ptr<T>() : nullptr, mean.ptr<T>(),
+                                             invstd.ptr<T>(), results.items[0].ptr<T>(), results.items[1].ptr<T>(),
+                                             results.items[2].ptr<T>(), y ? results.items[3].ptr<T>() : nullptr);
   });
   return results;
 }

@@ -30,6 +30,13 @@ const char* name_of(DType dtype) {
   return "another dtype";
 }
 
+Activation Check::activation(const Text& arg) const {
+  const std::string& name = string(arg, "activation");
+  if (name == "identity") return Activation::identity;
+  if (name == "relu") return Activation::relu;
+  value_error("activation must be 'identity' or 'relu', got '", name, "'");
+}
+
 double Check::finite(const Real& arg, const char* name) const {
   const double v = value(arg, name, "a number");
   require(std::isfinite(v), name, " must be finite, got ", v);

@@ -59,6 +59,7 @@ class Check {
   bool flag(const Flag& arg, const char* name) const { return value(arg, name, "a bool"); }
   const std::string& string(const Text& arg, const char* name) const { return value(arg, name, "a str"); }
   const Shape& shape(const ShapeArg& arg, const char* name) const { return value(arg, name, "a tuple of ints"); }
+  Activation activation(const Text& arg) const;
   double finite(const Real& arg, const char* name) const;
   double at_least_zero(const Real& arg, const char* name) const;
   double within(const Real& arg, const char* name, double least, double most) const;

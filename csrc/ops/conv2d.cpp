@@ -14,13 +14,6 @@ Algorithm algorithm_named(const Check& check, const Text& arg) {
   check.value_error("algo must be 'auto', 'direct', 'gemm', 'depthwise' or 'winograd', got '", name, "'");
 }
 
-Activation activation_named(const Check& check, const Text& arg) {
-  const std::string& name = check.string(arg, "activation");
-  if (name == "identity") return Activation::identity;
-  if (name == "relu") return Activation::relu;
-  check.value_error("activation must be 'identity' or 'relu', got '", name, "'");
-}
-
 PaddingMode mode_named(const Check& check, const Text& arg) {
   const std::string& name = check.string(arg, "padding_mode");
   if (name == "zeros") return PaddingMode::zeros;
@@ -133,7 +126,7 @@ Array conv2d_forward(const Array& x, const Array& w, const MaybeArray& bias, con
   check.floating(w, "w");
   check.same_dtype(x, "x", w, "w");
   Conv2d p = resolve(check, x.shape, "x", w.shape, "w", options);
-  p.activation = activation_named(check, activation);
+  p.activation = check.activation(activation);
   if (bias) check.channels(*bias, "bias", x, p.K);
   const Shape shape{p.N, p.K, p.P, p.Q};
   if (residual) {

@@ -76,12 +76,15 @@ Arrays global_max_pool2d_forward(const Array& x, const MaybeTargets& out);
 Array global_max_pool2d_backward(const Array& dy, const Array& indices, const ShapeArg& input_shape,
                                  const MaybeTarget& out);
 
-// batch_norm.cpp: x (N, C, *), every vector (C); forward gives (y, mean, invstd), backward (dx, dweight, dbias)
+// batch_norm.cpp: x (N, C, *), every vector (C); forward gives (y, mean, invstd), backward (dx, dweight, dbias) and
+// where there is a y dresidual
 Arrays batch_norm_forward(const Array& x, const MaybeArray& weight, const MaybeArray& bias,
-                          const MaybeTarget& running_mean, const MaybeTarget& running_var, const Flag& training,
-                          const Real& momentum, const Real& eps, const MaybeTargets& out);
+                          const MaybeTarget& running_mean, const MaybeTarget& running_var, const MaybeArray& residual,
+                          const Flag& training, const Real& momentum, const Real& eps, const Text& activation,
+                          const MaybeTargets& out);
 Arrays batch_norm_backward(const Array& dy, const Array& x, const MaybeArray& weight, const Array& mean,
-                           const Array& invstd, const Flag& training, const MaybeTargets& out);
+                           const Array& invstd, const MaybeArray& bias, const MaybeArray& y, const Flag& training,
+                           const Text& activation, const MaybeTargets& out);
 
 // softmax.cpp: any shape, along axis dim
 Array softmax_forward(const Array& x, const Int& dim, const MaybeTarget& out);

@@ -2,6 +2,7 @@
 
 from convolith.nn import functional, init
 from convolith.nn.container import ModuleList, Sequential
+from convolith.nn.fuse import fuse
 from convolith.nn.layers import BatchNorm1d, BatchNorm2d, Conv2d, Linear
 from convolith.nn.module import Buffer, Handle, Module, Parameter
 from convolith.nn.simple import (
@@ -53,5 +54,6 @@ __all__ = [
     "Softmax",
     "Tanh",
     "functional",
+    "fuse",
     "init",
 ]

@@ -153,16 +153,29 @@ class GlobalMaxPool2d(Function):
 class BatchNorm(Function):
     @staticmethod
     def forward(
-        ctx: Node, x: Array, weight: Array | None, bias: Array | None, *running: Any, **options: Any
+        ctx: Node,
+        x: Array,
+        weight: Array | None,
+        bias: Array | None,
+        residual: Array | None,
+        running_mean: Array | None,
+        running_var: Array | None,
+        **options: Any,
     ) -> Array:
-        y, mean, invstd = P.batch_norm_forward(x, weight, bias, *running, **options)
-        ctx.save(x, weight, mean, invstd, options["training"])
+        arrays = (x, weight, bias, running_mean, running_var, residual)
+        y, mean, invstd = P.batch_norm_forward(*arrays, **options)
+        masks = residual is not None and options["activation"] != "identity"
+        ctx.save(
+            (x, weight, mean, invstd, bias, y if masks else None),
+            {name: options[name] for name in ("training", "activation")},
+        )
         return y
 
     @staticmethod
     def backward(ctx: Node, dy: Array) -> Gradients:
-        x, weight, mean, invstd, training = ctx.saved
-        return P.batch_norm_backward(dy, x, weight, mean, invstd, training=training)
+        arrays, options = ctx.saved
+        dx, dweight, dbias, *dresidual = P.batch_norm_backward(dy, *arrays, **options)
+        return dx, dweight, dbias, *(dresidual or (dy,))
 
 
 class ReLU(Function):
@@ -405,21 +418,27 @@ def batch_norm(
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
+    residual: Tensor | None = None,
+    activation: Activation = "identity",
 ) -> Tensor:
     """Normalise every channel of `input` (N, C, *) to mean 0 and variance 1, then scale and shift.
 
     In training by the statistics of the batch, which also update `running_mean` and
-    `running_var` in place, `momentum` being the weight of the new value; else by those two.
+    `running_var` in place, `momentum` being the weight of the new value; else by those two. Beyond
+    PyTorch, in the same pass over memory: ``activation(normalised + residual)``, `residual` being
+    of the shape of `input`.
     """
     return BatchNorm.apply(
         input,
         weight,
         bias,
+        residual,
         running_mean,
         running_var,
         training=training,
         momentum=momentum,
         eps=eps,
+        activation=activation,
     )
 
 

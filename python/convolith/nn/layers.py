@@ -195,6 +195,8 @@ def _reset(weight: Parameter, bias: Parameter | None) -> None:
 class BatchNorm2d(Module):
     """Normalise every channel over the batch (Ioffe and Szegedy 2015), then scale and shift.
 
+    Beyond PyTorch a residual and an activation may follow in the same pass over memory.
+
     Parameters
     ----------
     num_features : int
@@ -209,6 +211,8 @@ class BatchNorm2d(Module):
         Whether evaluation uses running statistics; without them it uses those of the batch.
     dtype : dtype
         float32 or float64.
+    activation : {'identity', 'relu'}
+        What follows.
 
     Attributes
     ----------
@@ -233,6 +237,7 @@ class BatchNorm2d(Module):
         affine: bool = True,
         track_running_stats: bool = True,
         dtype: npt.DTypeLike = np.float32,
+        activation: F.Activation = "identity",
     ) -> None:
         _check_sizes(type(self).__name__, num_features=num_features)
         self.num_features = num_features
@@ -240,6 +245,7 @@ class BatchNorm2d(Module):
         self.momentum = momentum
         self.affine = affine
         self.track_running_stats = track_running_stats
+        self.activation = activation
         ones, zeros = np.ones(num_features, dtype), np.zeros(num_features, dtype)
         self.weight = Parameter(ones) if affine else None
         self.bias = Parameter(zeros) if affine else None
@@ -247,8 +253,8 @@ class BatchNorm2d(Module):
         self.running_var = Buffer(ones.copy()) if track_running_stats else None
         self.num_batches_tracked = Buffer(np.zeros((), np.int64)) if track_running_stats else None
 
-    def forward(self, input: Tensor) -> Tensor:
-        """(N, C, *) to the same shape."""
+    def forward(self, input: Tensor, residual: Tensor | None = None) -> Tensor:
+        """(N, C, *) to the same shape; `residual`, of that shape, is added before `activation`."""
         if input.ndim not in self._ranks:
             ranks = " or ".join(map(str, self._ranks))
             raise ValueError(
@@ -269,13 +275,16 @@ class BatchNorm2d(Module):
             self.training or not self.track_running_stats,
             momentum,
             self.eps,
+            residual,
+            self.activation,
         )
 
     def extra_repr(self) -> str:
         """The arguments."""
+        activation = "" if self.activation == "identity" else f", activation={self.activation!r}"
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"track_running_stats={self.track_running_stats}"
+            f"track_running_stats={self.track_running_stats}{activation}"
         )
 
 

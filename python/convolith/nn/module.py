@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -120,6 +120,10 @@ class Module:
             child.apply(function)
         function(self)
         return self
+
+    def chains(self) -> Iterable[tuple[str, ...]]:
+        """Names of parts that ``forward`` applies one directly after the other: see `nn.fuse`."""
+        return ()
 
     # Modes
 
