@@ -117,9 +117,12 @@ void backward_input_zeros(const Conv2d& p, const T* dy, const T* w, T* dx) {
                               row_end,
                               column_begin,
                               column_end};
-      correlate<T>(blocks, blocks.blocks * share / cut.shares, blocks.blocks * (share + 1) / cut.shares, taps,
-                   filter.get() + g * KG * CG * cells + CG * first, planes, offset.get() + first, pitch, nullptr,
-                   {nullptr, Activation::identity}, to, tile);
+      const T* rows_of_pair = filter.get() + g * KG * CG * cells + CG * first;
+      const auto packed = [=](std::int64_t c, std::int64_t height) {
+        return Matrix<T>{rows_of_pair + c * taps, 1, height};
+      };
+      correlate<T>(blocks, blocks.blocks * share / cut.shares, blocks.blocks * (share + 1) / cut.shares, taps, packed,
+                   planes, offset.get() + first, pitch, nullptr, {nullptr, Activation::identity}, to, tile);
     });
   });
 }

@@ -128,6 +128,11 @@ void direct_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
         for (std::int64_t b = 0; b < rows_of_taps.blocks; ++b)
           for (std::int64_t v = 0; v < vectors; v += step) {
             const std::int64_t t = b * rows_of_taps.height;
+            // The inputs of the next block are on their way to L2: short rows, which no hardware sees coming.
+            for (std::int64_t i = t + rows_of_taps.height; !in.copied && i < min_of(t + 2 * rows_of_taps.height, count);
+                 ++i)
+              for (std::int64_t f = 0; f < row_positions; f += Lanes<T>::count)
+                __builtin_prefetch(inputs + tap.get()[t0 + i] + position.get()[f], 0, 2);
             find_micro<T, Scattered<T>, Step>(rows_of_taps.height_of(b), min_of(step, vectors - v))(
                 images * row_positions, {inputs, tap.get() + t0 + t, position.get()}, turned + v * width<T>,
                 {panel, turned}, !first, sums + t * panel + v * width<T>, panel);

@@ -18,13 +18,6 @@ void direct_forward(const Conv2d& p, const T* x, const T* w, const T* bias, cons
   const Cut cut(p.N * p.G, p.P, vertical.reach(), CG * phases * pitch * std::int64_t{sizeof(T)}, blocks.blocks);
   const std::int64_t plane = plane_pitch<T>((cut.band_rows + vertical.reach()) * pitch);
 
-  Scratch<T> filter(p.K * taps);  // (group, block, tap, row)
-  parallel_for(p.G * blocks.blocks, blocks.height * taps, [&](std::int64_t task, int) {
-    const std::int64_t first = task / blocks.blocks * KG, block = task % blocks.blocks;
-    pack_rows(blocks, block, taps, filter.get() + (first + block * blocks.height) * taps,
-              [&](std::int64_t k, std::int64_t t) { return w[(first + k) * taps + t]; });
-  });
-
   Scratch<std::int64_t> offset(taps), from(horizontal.phases * pitch);
   Scratch<Columns> columns(horizontal.phases);
   plan_taps(p, vertical, horizontal, CG, pitch, plane, offset.get());
@@ -45,9 +38,11 @@ void direct_forward(const Conv2d& p, const T* x, const T* w, const T* bias, cons
                    rows + vertical.reach(), pitch, plane, planes + c * phases * plane);
     const std::int64_t start = (n * p.K + g * KG) * p.P * p.Q;
     const Destination<T> to{y + start, p.P * p.Q, p0 * p.Q, p.Q, 1, 0, rows, 0, p.Q};
-    correlate(blocks, blocks.blocks * share / cut.shares, blocks.blocks * (share + 1) / cut.shares, taps,
-              filter.get() + g * KG * taps, planes, offset.get(), pitch, bias ? bias + g * KG : nullptr,
-              {residual ? residual + start : nullptr, p.activation}, to, tile);
+    correlate(
+        blocks, blocks.blocks * share / cut.shares, blocks.blocks * (share + 1) / cut.shares, taps,
+        [&](std::int64_t k0, std::int64_t) { return Matrix<T>{w + (g * KG + k0) * taps, taps, 1}; }, planes,
+        offset.get(), pitch, bias ? bias + g * KG : nullptr, {residual ? residual + start : nullptr, p.activation}, to,
+        tile);
   });
 }
 

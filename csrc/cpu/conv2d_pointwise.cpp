@@ -13,16 +13,6 @@
 namespace convolith::CONVOLITH_ISA {
 namespace {
 
-// Positions [begin, end) of all images as runs within a row of P x Q: calls f(image, row, column, length, before).
-template <class F>
-CONVOLITH_INLINE void for_runs(std::int64_t begin, std::int64_t end, std::int64_t P, std::int64_t Q, const F& f) {
-  for (std::int64_t at = begin; at < end;) {
-    const std::int64_t n = at / (P * Q), p = at / Q % P, q = at % Q, length = min_of(end - at, Q - q);
-    f(n, p, q, length, at - begin);
-    at += length;
-  }
-}
-
 // to[j] = from[j * stride]
 template <class T>
 CONVOLITH_INLINE void gather(const T* from, std::int64_t stride, std::int64_t n, T* to) {
@@ -30,33 +20,25 @@ CONVOLITH_INLINE void gather(const T* from, std::int64_t stride, std::int64_t n,
   for (std::int64_t j = 0; j < n; ++j) to[j] = from[j * stride];
 }
 
+// Consecutive positions of one image row, and where they are.
+struct Run {
+  std::int64_t image, inside, length, before;  // offset within a plane; positions of the chunk before this run
+};
+
 // y (N, rows, P, Q) = w (rows, taps) x, where x (N, taps, H, W) is read at every stride-th row and column, or, if
-// `scatter`, y (N, rows, H, W) is written there and zero elsewhere, x being (N, taps, P, Q).
+// `scatter`, y (N, rows, H, W) is written there, x being (N, taps, P, Q).
 template <class T>
 void multiply(const Conv2d& p, bool scatter, std::int64_t rows, std::int64_t taps, Matrix<T> w, const T* x,
               const T* bias, const Epilogue<T>& epilogue, T* y) {
   // Where a stride does not part them, the rows of an image are one.
   const bool whole = p.stride_h == 1 && p.stride_w == 1;
   const std::int64_t P = whole ? 1 : p.P, Q = whole ? p.P * p.Q : p.Q, positions = p.N * P * Q;
-  const std::int64_t large = p.H * p.W, small = p.P * p.Q;
+  const std::int64_t x_plane = scatter ? P * Q : p.H * p.W, y_plane = scatter ? p.H * p.W : P * Q;
   const RowBlocks blocks(rows);
-  constexpr std::int64_t panels = 4, enough = 8;
+  constexpr std::int64_t panels = 4, enough = 8, most = panels * max_vectors * width<T>;
   const std::int64_t panel = blocks.vectors() * width<T>, chunk = panels * panel;
   const std::int64_t chunks = ceil_div(positions, chunk), shares = min_of(blocks.blocks, ceil_div(enough, chunks));
-
-  // Filter rows are read where they are; columns, a line apart, are packed: (block, tap, row).
-  Scratch<T> filter(w.row == 1 ? rows * taps : 0);
-  if (w.row == 1)
-    parallel_for(blocks.blocks, 2 * taps, [&](std::int64_t b, int) {
-      T* to = filter.get() + b * blocks.height * taps;
-      for (std::int64_t t = 0; t < taps; ++t, to += blocks.height_of(b))
-        gather(w.data + b * blocks.height + t * w.column, 1, blocks.height_of(b), to);
-    });
-  const auto block_of = [&](std::int64_t b) {
-    const std::int64_t k0 = b * blocks.height;
-    return w.row == 1 ? Matrix<T>{filter.get() + k0 * taps, 1, blocks.height_of(b)}
-                      : Matrix<T>{w.data + k0 * w.row, w.row, w.column};
-  };
+  const LeftOperand<T> left(blocks, taps, w);
 
   const std::int64_t tile_size = max_rows * panel, buffer_size = taps * chunk + tile_size;
   Scratch<T> buffers(max_threads() * buffer_size);
@@ -65,43 +47,68 @@ void multiply(const Conv2d& p, bool scatter, std::int64_t rows, std::int64_t tap
     T* packed = buffers.get() + thread * buffer_size;  // (panel, tap, position)
     T* tile = packed + taps * chunk;                   // (row, position)
     const std::int64_t share = task % shares, begin = task / shares * chunk, end = min_of(begin + chunk, positions);
-    for (std::int64_t at = begin; at < end; at += panel)
-      for_runs(at, min_of(at + panel, end), P, Q,
-               [&](std::int64_t n, std::int64_t i, std::int64_t j, std::int64_t length, std::int64_t before) {
-                 const std::int64_t step = scatter ? 1 : p.stride_w, plane = scatter ? small : large;
-                 const T* from = x + n * taps * plane + (scatter ? i * Q : i * p.stride_h * p.W) + j * step;
-                 T* to = packed + (at - begin) * taps + before;
-                 for (std::int64_t t = 0; t < taps; ++t) gather(from + t * plane, step, length, to + t * panel);
-               });
 
-    for (std::int64_t b = blocks.blocks * share / shares; b < blocks.blocks * (share + 1) / shares; ++b) {
-      const std::int64_t height = blocks.height_of(b), k0 = b * blocks.height;
-      for (std::int64_t at = begin; at < end; at += panel) {
-        const std::int64_t count = min_of(panel, end - at), plane = scatter ? large : small;
-        const auto store_runs = [&](const auto& store_run) {
-          for_runs(at, at + count, P, Q,
-                   [&](std::int64_t n, std::int64_t i, std::int64_t j, std::int64_t length, std::int64_t before) {
-                     const std::int64_t inside = scatter ? i * p.stride_h * p.W + j * p.stride_w : i * Q + j;
-                     for (std::int64_t k = 0; k < height; ++k)
-                       store_run(k, (n * rows + k0 + k) * plane + inside, length, tile + k * panel + before);
-                   });
-        };
-        store_runs([&](std::int64_t, std::int64_t index, std::int64_t length, const T*) {
-          for (std::int64_t j = 0; j < length; j += Lanes<T>::count) __builtin_prefetch(y + index + j, 1);
-        });
-        find_micro<T, Matrix<T>, Step>(height, ceil_div(count, width<T>))(
-            taps, block_of(b), packed + (at - begin) * taps, {panel, packed}, false, tile, panel);
-        store_runs([&](std::int64_t k, std::int64_t index, std::int64_t length, const T* from) {
-          const T add = bias ? bias[k0 + k] : T(0);
-          if (scatter) {
-            for (std::int64_t j = 0; j < length; ++j) y[index + j * p.stride_w] = from[j];
-            return;
-          }
-          map_vectors(from, length, y + index, [&](auto v) CONVOLITH_INLINED { return v + add; });
-          epilogue.finish(y, index, length);
-        });
+    // Runs do not reach across panels.
+    Run runs[most];
+    std::int64_t first_run[panels + 1] = {}, n_runs = 0;
+    for (std::int64_t i = 0; i < panels; ++i) {
+      for (std::int64_t at = begin + i * panel; at < min_of(begin + (i + 1) * panel, end); n_runs++) {
+        const std::int64_t row = at / Q % P, column = at % Q;
+        const std::int64_t length = min_of(min_of(begin + (i + 1) * panel, end) - at, Q - column);
+        runs[n_runs] = {at / (P * Q), row * Q + column, length, at - begin - i * panel};
+        at += length;
       }
+      first_run[i + 1] = n_runs;
     }
+    const auto strided = [&](const Run& run) {  // where a run's positions are in the plane that has the strides
+      return whole ? run.inside : run.inside / Q * p.stride_h * p.W + run.inside % Q * p.stride_w;
+    };
+
+    for (std::int64_t i = 0; i < panels; ++i)
+      for (std::int64_t r = first_run[i]; r < first_run[i + 1]; ++r) {
+        const T* from = x + runs[r].image * taps * x_plane + (scatter ? runs[r].inside : strided(runs[r]));
+        T* to = packed + i * taps * panel + runs[r].before;
+        for (std::int64_t t = 0; t < taps; ++t)
+          gather(from + t * x_plane, scatter ? 1 : p.stride_w, runs[r].length, to + t * panel);
+      }
+
+    for (std::int64_t b = blocks.blocks * share / shares; b < blocks.blocks * (share + 1) / shares; ++b)
+      for (std::int64_t i = 0; i < panels && begin + i * panel < end; ++i) {
+        const std::int64_t height = blocks.height_of(b), k0 = b * blocks.height;
+        const std::int64_t vectors = ceil_div(min_of(panel, end - begin - i * panel), width<T>);
+        const auto micro = find_micro<T, Matrix<T>, Step>(height, vectors);
+        const auto multiply_to = [&](T* to, std::int64_t pitch) {
+          micro(taps, left.block(b), packed + i * taps * panel, {panel, packed}, false, to, pitch);
+        };
+        const auto index = [&](const Run& run, std::int64_t k) {
+          return (run.image * rows + k0 + k) * y_plane + (scatter ? strided(run) : run.inside);
+        };
+        const Run* run = runs + first_run[i];
+        // What will be stored to is on its way while it is computed.
+        for (const Run* r = run; r < runs + first_run[i + 1]; ++r)
+          for (std::int64_t k = 0; k < height; ++k)
+            for (std::int64_t j = 0; j < r->length; j += Lanes<T>::count) __builtin_prefetch(y + index(*r, k) + j, 1);
+
+        if (run->length == vectors * width<T> && !scatter) {
+          multiply_to(y + index(*run, 0), y_plane);
+          for (std::int64_t k = 0; k < height; ++k)
+            epilogue.finish(y, index(*run, k), run->length, bias ? bias[k0 + k] : T(0));
+          continue;
+        }
+        multiply_to(tile, panel);
+        for (; run < runs + first_run[i + 1]; ++run)
+          for (std::int64_t k = 0; k < height; ++k) {
+            const T* from = tile + k * panel + run->before;
+            T* to = y + index(*run, k);
+            if (scatter) {
+              for (std::int64_t j = 0; j < run->length; ++j) to[j * p.stride_w] = from[j];
+            } else {
+              const T add = bias ? bias[k0 + k] : T(0);
+              map_vectors(from, run->length, to, [&](auto v) CONVOLITH_INLINED { return v + add; });
+              epilogue.finish(y, to - y, run->length);
+            }
+          }
+      }
   });
 }
 

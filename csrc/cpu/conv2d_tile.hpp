@@ -18,12 +18,12 @@ struct Destination {
   std::int64_t row_begin, row_end, column_begin, column_end;
 };
 
-// Blocks [begin, end) of the packed filter against every position of the planes.
-//   filter (block, taps, height), planes: tap t sees position f at planes[offset[t] + f], f = i * pitch + j;
-//   bias (rows) or null; epilogue: relative to to.data, where to.column is 1; tile: room for max_rows x max_vectors
-//   vectors
-template <class T>
-void correlate(const RowBlocks& blocks, std::int64_t begin, std::int64_t end, std::int64_t taps, const T* filter,
+// Blocks [begin, end) of the filter against every position of the planes.
+//   filter(first row, rows): those rows as a matrix of taps; planes: tap t sees position f at planes[offset[t] + f], f
+//   = i * pitch + j; bias (rows) or null; epilogue: relative to to.data, where to.column is 1; tile: room for max_rows
+//   x max_vectors vectors
+template <class T, class Filter>
+void correlate(const RowBlocks& blocks, std::int64_t begin, std::int64_t end, std::int64_t taps, const Filter& filter,
                const T* planes, const std::int64_t* offset, std::int64_t pitch, const T* bias,
                const Epilogue<T>& epilogue, const Destination<T>& to, T* tile) {
   struct Run {
@@ -57,8 +57,8 @@ void correlate(const RowBlocks& blocks, std::int64_t begin, std::int64_t end, st
           for (std::int64_t j = 0; j < runs[r].length; j += Lanes<T>::count)
             __builtin_prefetch(out + runs[r].to + j * to.column, 1);
       }
-      find_micro<T, Matrix<T>, Table>(height, vectors)(taps, {filter + k0 * taps, 1, height}, planes + f0, {offset},
-                                                       false, tile, step);
+      find_micro<T, Matrix<T>, Table>(height, vectors)(taps, filter(k0, height), planes + f0, {offset}, false, tile,
+                                                       step);
       for (std::int64_t k = 0; k < height; ++k) {
         const T add = bias ? bias[k0 + k] : T(0);
         T* out = to.data + ((k0 + k) * to.plane + to.origin);

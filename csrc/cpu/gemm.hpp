@@ -8,7 +8,7 @@
 #pragma once
 
 #include "parallel.hpp"
-#include "vec.hpp"
+#include "transpose.hpp"
 
 namespace convolith::CONVOLITH_ISA {
 
@@ -123,8 +123,54 @@ CONVOLITH_INLINE void pack_rows(const RowBlocks& blocks, std::int64_t block, std
     for (std::int64_t t = 0; t < taps; ++t) out[t * height + k] = at(first + k, t);
 }
 
-// c (m, n) = a (m, k) b (k, n) + bias (n), c row-major and contiguous.  b is packed panel by panel, deep sums are cut
-// into slices of `depth` so that a panel (depth x 24 vectors at most) stays in L2.
+// The left operand of a product, a (rows, taps), as the micro-kernel reads it block by block.  Where its rows are
+// contiguous they are read in place, eight streams of scalars; where its columns are, each tap is a line away from the
+// last, and blocks are packed: (block, tap, row).
+template <class T>
+class LeftOperand {
+ public:
+  LeftOperand(const RowBlocks& blocks, std::int64_t taps, Matrix<T> a)
+      : blocks_(blocks), taps_(taps), a_(a), packed_(a.column == 1 ? 0 : blocks.rows * taps) {
+    if (a.column == 1) return;
+    parallel_for(blocks.blocks, 2 * taps, [&](std::int64_t b, int) {
+      const std::int64_t height = blocks.height_of(b);
+      T* to = packed_.get() + b * blocks.height * taps;
+      const T* from = a.data + b * blocks.height * a.row;
+      for (std::int64_t t = 0; t < taps; ++t)
+        for (std::int64_t i = 0; i < height; ++i) to[t * height + i] = from[t * a.column + i * a.row];
+    });
+  }
+  CONVOLITH_INLINE Matrix<T> block(std::int64_t b, std::int64_t first_tap = 0) const {
+    const std::int64_t i0 = b * blocks_.height, height = blocks_.height_of(b);
+    if (a_.column == 1) return {a_.data + i0 * a_.row + first_tap, a_.row, 1};
+    return {packed_.get() + i0 * taps_ + first_tap * height, 1, height};
+  }
+
+ private:
+  RowBlocks blocks_;
+  std::int64_t taps_;
+  Matrix<T> a_;
+  Scratch<T> packed_;
+};
+
+// Rows [k0, k0 + taps) and columns [j0, j0 + columns) of b (k, n), to (taps, panel), whole vectors of columns.
+template <class T>
+CONVOLITH_INLINE void pack_panel(Matrix<T> b, std::int64_t k, std::int64_t n, std::int64_t k0, std::int64_t taps,
+                                 std::int64_t j0, std::int64_t columns, std::int64_t panel, T* to) {
+  for (std::int64_t j = 0; j < columns; j += width<T>) {
+    const std::int64_t count = min_of(columns - j, width<T>);
+    if (b.row == 1 && b.column != 1) {
+      const Stack<T> stack{b.data + (j0 + j) * b.column, b.column, count, b.data + (n - 1) * b.column + k};
+      for (std::int64_t t = 0; t < taps; t += width<T>) stack.transpose_to(k0 + t, to + t * panel + j, panel);
+    } else {
+      for (std::int64_t t = 0; t < taps; ++t)
+        store(to + t * panel + j, load(b.data + (k0 + t) * b.row + j0 + j, count));
+    }
+  }
+}
+
+// c (m, n) = a (m, k) b (k, n) + bias (n), c row-major and contiguous; a and b are contiguous along rows or columns.
+// b is packed panel by panel, deep sums are cut into slices of `depth` so that a panel stays in L2.
 template <class T>
 void gemm(std::int64_t m, std::int64_t n, std::int64_t k, Matrix<T> a, Matrix<T> b, const T* bias, T* c) {
   constexpr std::int64_t depth = 1024;
@@ -133,19 +179,10 @@ void gemm(std::int64_t m, std::int64_t n, std::int64_t k, Matrix<T> a, Matrix<T>
   const std::int64_t panel = blocks.vectors() * width<T>, panels = ceil_div(n, panel);
   // At least eight tasks where there are as many row blocks: few panels are packed more than once.
   const std::int64_t cuts = min_of(blocks.blocks, ceil_div(std::int64_t{8}, panels));
+  const LeftOperand<T> left(blocks, k, a);
 
-  Scratch<T> a_packed(m * k);  // (slice, block, tap, row)
-  parallel_for(blocks.blocks, blocks.height * k, [&](std::int64_t block, int) {
-    for (std::int64_t k0 = 0; k0 < k; k0 += depth) {
-      const std::int64_t taps = min_of(depth, k - k0);
-      pack_rows(blocks, block, taps, a_packed.get() + m * k0 + block * blocks.height * taps,
-                [&](std::int64_t i, std::int64_t t) { return a.data[i * a.row + (k0 + t) * a.column]; });
-    }
-  });
-
-  const std::int64_t panel_size = min_of(k, depth) * panel, tile_size = max_rows * panel;
+  const std::int64_t panel_size = (min_of(k, depth) + width<T>)*panel, tile_size = max_rows * panel;
   Scratch<T> buffers(max_threads() * (panel_size + tile_size));
-
   const std::int64_t cost = panel * k * (1 + m / cuts) / 16;
   parallel_for(panels * cuts, cost, [&](std::int64_t task, int thread) {
     T* b_packed = buffers.get() + thread * (panel_size + tile_size);  // (tap, column)
@@ -154,19 +191,11 @@ void gemm(std::int64_t m, std::int64_t n, std::int64_t k, Matrix<T> a, Matrix<T>
     const std::int64_t vectors = ceil_div(columns, width<T>);
     for (std::int64_t k0 = 0; k0 < k; k0 += depth) {
       const std::int64_t taps = min_of(depth, k - k0);
-      for (std::int64_t t = 0; t < taps; ++t) {
-        T* to = b_packed + t * panel;
-        const T* from = b.data + (k0 + t) * b.row + j0 * b.column;
-        if (b.column == 1)
-          std::memcpy(to, from, static_cast<std::size_t>(columns) * sizeof(T));
-        else
-          for (std::int64_t j = 0; j < columns; ++j) to[j] = from[j * b.column];
-        for (std::int64_t j = columns; j < vectors * width<T>; ++j) to[j] = T(0);
-      }
+      pack_panel(b, k, n, k0, taps, j0, columns, panel, b_packed);
       for (std::int64_t block = blocks.blocks * cut / cuts; block < blocks.blocks * (cut + 1) / cuts; ++block) {
         const std::int64_t height = blocks.height_of(block), i0 = block * blocks.height;
-        find_micro<T, Matrix<T>, Step>(height, vectors)(taps, {a_packed.get() + m * k0 + i0 * taps, 1, height},
-                                                        b_packed, {panel, b_packed}, false, tile, panel);
+        find_micro<T, Matrix<T>, Step>(height, vectors)(taps, left.block(block, k0), b_packed, {panel, b_packed}, false,
+                                                        tile, panel);
         for (std::int64_t i = 0; i < height; ++i) {
           T* to = c + (i0 + i) * n + j0;
           const T* from = tile + i * panel;
