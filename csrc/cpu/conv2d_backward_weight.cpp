@@ -1,6 +1,7 @@
 // conv2d weight gradient: dw[k, t] is the dot product, over all positions, of dy's plane k with the input as tap t sees
 // it.  Input and dy are packed to one row pitch (dy with zeros between the rows), so a dot product runs over a
 // whole plane, and a block of filter rows x taps shares its loads: 4 + 6 loads to 24 FMAs on AVX-512.
+#include "conv2d_depthwise.hpp"
 #include "gemm.hpp"
 #include "kernels.hpp"
 #include "pack.hpp"
@@ -83,6 +84,7 @@ CONVOLITH_INLINE std::int64_t even_step(std::int64_t n, std::int64_t most) {
 // dy (N, K, P, Q), x (N, C, H, W), dw (K, C/G, R, S)
 template <class T>
 void conv2d_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
+  if (is_depthwise(p)) return depthwise_backward_weight<T>(p, dy, x, dw);
   if (is_linear(p)) return linear_backward_weight<T>(as_linear(p), dy, x, dw);
   const std::int64_t CG = p.C / p.G, KG = p.K / p.G, cells = p.R * p.S, dw_size = p.K * CG * cells;
   if (p.N == 0) return fill_zero(dw, dw_size);

@@ -1,6 +1,7 @@
 // conv2d forward: 2 N K P Q (C/G) R S FLOPs.  Packing moves each input element once or twice, and every packed element
 // meets K/G * R * S FMAs, so the micro-kernel (gemm.hpp) is where the time goes: near its peak from some ten
 // filter rows on.
+#include "conv2d_depthwise.hpp"
 #include "conv2d_tile.hpp"
 
 namespace convolith::CONVOLITH_ISA {
@@ -9,6 +10,7 @@ namespace convolith::CONVOLITH_ISA {
 template <class T>
 void conv2d_forward(const Conv2d& p, const T* x, const T* w, const T* bias, T* y) {
   if (p.N == 0) return;
+  if (is_depthwise(p)) return depthwise_forward<T>(p, x, w, bias, y);
   if (is_linear(p)) return linear_forward<T>(as_linear(p), x, w, bias, y);
   const std::int64_t CG = p.C / p.G, KG = p.K / p.G, taps = CG * p.R * p.S;
   const Axis vertical(p.R, p.stride_h, p.dilation_h), horizontal(p.S, p.stride_w, p.dilation_w);
