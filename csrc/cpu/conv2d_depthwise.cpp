@@ -4,33 +4,38 @@
 namespace convolith::CONVOLITH_ISA {
 namespace {
 
-// sums[b] = bias + the filter at output row b, for one vector of positions of the sheet x.
+// sums[b] = bias + the filter at output row b, for one vector of positions of the sheet x; w (R, S).  One filter column
+// at a time: its weights and the sums fit in the registers together.
 template <int size, int stride, int rows, class T>
-CONVOLITH_INLINE void filter_rows(const T* x, std::int64_t phase, std::int64_t pitch, const Vec<T>* w, Vec<T> bias,
+CONVOLITH_INLINE void filter_rows(const T* x, std::int64_t phase, std::int64_t pitch, const T* w, T bias,
                                   Vec<T>* sums) {
+  constexpr bool resident = size * size + rows + 2 <= (vector_bytes == 64 ? 32 : 16);
 #pragma GCC unroll 8
-  for (int b = 0; b < rows; ++b) sums[b] = bias;
+  for (int b = 0; b < rows; ++b) sums[b] = bias - Vec<T>{};
+#pragma GCC unroll 8
+  for (int s = 0; s < size; ++s) {
+    Vec<T> weight[size];
+#pragma GCC unroll 8
+    for (int r = 0; r < size; ++r) {
+      weight[r] = w[r * size + s] - Vec<T>{};
+      if constexpr (!resident) keep(weight[r]);
+    }
 #pragma GCC unroll 32
-  for (int i = 0; i < (rows - 1) * stride + size; ++i)
-#pragma GCC unroll 8
-    for (int s = 0; s < size; ++s) {
+    for (int i = 0; i < (rows - 1) * stride + size; ++i) {
       Vec<T> v = load(x + i * pitch + s % stride * phase + s / stride);
       keep(v);
 #pragma GCC unroll 8
       for (int b = 0; b < rows; ++b) {
         const int r = i - b * stride;
-        if (r >= 0 && r < size) sums[b] += w[r * size + s] * v;
+        if (r >= 0 && r < size) sums[b] += weight[r] * v;
       }
     }
+  }
 }
 
 // sheet: `rows` output rows of it, w (R, S)
 template <int size, int stride, int block, class T>
 void filter_sheet(const Sheet& f, std::int64_t rows, const T* sheet, const T* w, T bias, const Rows<T>& out) {
-  Vec<T> weights[size * size];
-#pragma GCC unroll 64
-  for (int t = 0; t < size * size; ++t) weights[t] = w[t] - Vec<T>{};
-  const Vec<T> start = bias - Vec<T>{};
   // Blocks and vectors at the end overlap the ones before.
   const std::int64_t last = out.images == 1 && out.columns >= width<T> ? out.columns - width<T> : f.positions;
   for (std::int64_t i0 = 0; i0 < rows; i0 += block) {
@@ -38,8 +43,8 @@ void filter_sheet(const Sheet& f, std::int64_t rows, const T* sheet, const T* w,
     for (std::int64_t j0 = 0; j0 < f.positions; j0 += width<T>) {
       const std::int64_t j = min_of(j0, last);
       Vec<T> sums[block];
-      filter_rows<size, stride, block>(sheet + i * stride * f.pitch + j, f.phase, f.pitch, weights, start, sums);
-      out.template put<block>(i, j, sums);
+      filter_rows<size, stride, block>(sheet + i * stride * f.pitch + j, f.phase, f.pitch, w, bias, sums);
+      out.template put<block, 1>(i, j, sums);
     }
   }
 }
@@ -55,8 +60,8 @@ void filter_all(const Conv2d& p, const T* x, const T* w, const T* bias, T* y) {
       [&](std::int64_t n0, std::int64_t c, std::int64_t p0, std::int64_t rows, const T* sheet) {
         for (std::int64_t k = c * multiplier; k < (c + 1) * multiplier; ++k) {
           T* to = y + ((n0 * p.K + k) * p.P + p0) * p.Q;
-          const Rows<T> out{
-              to, to + rows * p.Q, min_of(f.images, p.N - n0), f.step, p.K * p.P * p.Q, p.Q, f.positions <= width<T>};
+          const Rows<T> out{to,  to + rows * p.Q,        min_of(f.images, p.N - n0), f.step, p.K * p.P * p.Q,
+                            p.Q, f.positions <= width<T>};
           const auto filter = rows >= block ? filter_sheet<size, stride, block, T> : filter_sheet<size, stride, 1, T>;
           filter(f, rows, sheet, w + k * size * size, bias ? bias[k] : T(0), out);
         }

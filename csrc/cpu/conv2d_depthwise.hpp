@@ -1,6 +1,7 @@
-// Depthwise convolution: each filter sees one channel, so there is nothing to share between channels and, at 2 R S FLOPs
-// for two elements moved, memory and the load ports are the bounds.  A plane is copied once, padded, into a sheet in L1,
-// where vectors run along rows and a block of rows shares its loads: S loads of an input row serve R output rows.
+// Depthwise convolution: each filter sees one channel, so there is nothing to share between channels and, at 2 R S
+// FLOPs for two elements moved, memory and the load ports are the bounds.  A plane is copied once, padded, into a sheet
+// in L1, where vectors run along rows and a block of rows shares its loads: S loads of an input row serve R output
+// rows.
 #pragma once
 
 #include "kernels.hpp"
@@ -9,13 +10,14 @@
 
 namespace convolith::CONVOLITH_ISA {
 
-// Keeps a loaded vector in its register: GCC would rather load it again for each use, and loads are what is scarce here.
+// Keeps a loaded vector in its register: GCC would rather load it again for each use, and loads are what is scarce
+// here.
 template <class V>
 CONVOLITH_INLINE void keep(V& v) {
 #if defined(__x86_64__)
-  asm("" : "+v"(v));
+  asm volatile("" : "+v"(v));
 #elif defined(__aarch64__)
-  asm("" : "+w"(v));
+  asm volatile("" : "+w"(v));
 #else
   (void)v;
 #endif
@@ -69,30 +71,39 @@ struct Sheet {
   }
 };
 
-// Rows of n elements, in pieces of one size, the last of which may overlap the one before.
-//   from (rows, from_pitch), to (rows, to_pitch)
+// Calls f(j) for pieces of `size` elements of a row of n: from left to right, the last one overlapping the one before.
+// Of a size below that of Lanes there are two, as n < 2 * size.
+template <class T, int size, class F>
+CONVOLITH_INLINE void for_pieces(std::int64_t n, const F& f) {
+  if constexpr (size == Lanes<T>::count)
+    for (std::int64_t j = 0; j < n - size; j += size) f(j);
+  else
+    f(0);
+  f(n - size);
+}
+
+// Rows of n elements.  from (rows, from_pitch), to (rows, to_pitch)
 template <class T, int size = Lanes<T>::count>
 CONVOLITH_INLINE void copy_rows(std::int64_t rows, std::int64_t n, const T* from, std::int64_t from_pitch, T* to,
                                 std::int64_t to_pitch) {
+  if (n <= 0) return;
   if constexpr (size > 1)
     if (n < size) return copy_rows<T, size / 2>(rows, n, from, from_pitch, to, to_pitch);
-  for (; rows > 0 && n > 0; --rows, from += from_pitch, to += to_pitch)
-    for (std::int64_t j = 0; j < n; j += size) {
-      const std::int64_t at = min_of(j, n - size);
-      std::memcpy(to + at, from + at, size * sizeof(T));
-    }
+  for (; rows > 0; --rows, from += from_pitch, to += to_pitch)
+    for_pieces<T, size>(n, [&](std::int64_t j) CONVOLITH_INLINED { std::memcpy(to + j, from + j, size * sizeof(T)); });
 }
 
-// The same with element 2 j going to even[j] and 2 j + 1 to odd[j], j < n.  Not in line, where GCC forgets what does
-// not overlap.
+// Rows of n pairs: element 2 j goes to even[j], 2 j + 1 to odd[j].  Not in line, where GCC forgets what does not
+// overlap.
 //   from (rows, from_pitch), even and odd (rows, to_pitch)
 template <class T, int size = Lanes<T>::count>
 __attribute__((noinline)) void split_rows(std::int64_t rows, std::int64_t n, const T* __restrict from,
                                           std::int64_t from_pitch, T* __restrict even, T* __restrict odd,
                                           std::int64_t to_pitch) {
+  if (n <= 0) return;
   if constexpr (size > 1)
     if (n < size) return split_rows<T, size / 2>(rows, n, from, from_pitch, even, odd, to_pitch);
-  for (; rows > 0 && n > 0; --rows, from += from_pitch, even += to_pitch, odd += to_pitch)
+  for (; rows > 0; --rows, from += from_pitch, even += to_pitch, odd += to_pitch)
     for (std::int64_t j = 0; j < n; j += size) {
       const std::int64_t at = min_of(j, n - size);
       for (int i = 0; i < size; ++i) {
@@ -134,23 +145,24 @@ struct Rows {
   std::int64_t images, step, image, columns;
   bool ascending;  // each row is put from left to right, and before the next: then vectors may run over its end
 
-  // v[b], positions [c, c + width) of row `row` + b
-  template <int rows>
+  // v (rows, vectors): positions c and on of rows row ... row + rows - 1
+  template <int rows, int vectors>
   CONVOLITH_INLINE void put(std::int64_t row, std::int64_t c, const Vec<T>* v) const {
+    constexpr std::int64_t wide = vectors * width<T>, count = Lanes<T>::count;
     T* to = y + row * columns;
-    const bool over = ascending && to + (rows - 1) * columns + c + width<T> <= end;
-    if (images == 1 && (c + width<T> <= columns || over)) {
-#pragma GCC unroll 8
-      for (int b = 0; b < rows; ++b) store(to + b * columns + c, v[b]);
+    const bool over = ascending && to + (rows - 1) * columns + c + wide <= end;
+    if (images == 1 && (c + wide <= columns || over)) {
+#pragma GCC unroll 16
+      for (int i = 0; i < rows * vectors; ++i) store(to + i / vectors * columns + c + i % vectors * width<T>, v[i]);
       return;
     }
-    T values[rows][width<T>];
-#pragma GCC unroll 8
-    for (int b = 0; b < rows; ++b) store(values[b], v[b]);
+    T values[rows * wide];
+#pragma GCC unroll 16
+    for (int i = 0; i < rows * vectors; ++i) store(values + i * width<T>, v[i]);
     for (std::int64_t m = 0; m < images; ++m) {
-      const std::int64_t from = max_of(c, m * step), until = min_of(c + width<T>, m * step + columns);
-      copy_rows<T, width<T>>(rows, until - from, values[0] + (from - c), width<T>, to + m * image + (from - m * step),
-                             columns);
+      const std::int64_t from = max_of(c, m * step), until = min_of(c + wide, m * step + columns);
+      copy_rows < T, wide<count ? wide : count>(rows, until - from, values + (from - c), wide,
+                                                to + m * image + (from - m * step), columns);
     }
   }
 };
@@ -173,7 +185,8 @@ CONVOLITH_INLINE void for_sheets(const Conv2d& p, const Sheet& f, std::int64_t f
                          sheets + (u - first) * f.size);
     for (std::int64_t u = first; u < last; ++u) {
       const std::int64_t p0 = u % f.bands * f.band;
-      work(u / f.bands / p.C * f.images, u / f.bands % p.C, p0, min_of(f.band, p.P - p0), sheets + (u - first) * f.size);
+      work(u / f.bands / p.C * f.images, u / f.bands % p.C, p0, min_of(f.band, p.P - p0),
+           sheets + (u - first) * f.size);
     }
   });
 }

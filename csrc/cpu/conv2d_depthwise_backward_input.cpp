@@ -1,5 +1,5 @@
-// Depthwise input gradient.  With stride 2, rows and columns of dx are even or odd, and each of the four kinds meets its
-// own cells of the filter: dx[2 u + e] = sum over s of one parity of w[s] dy[u + (e + pad - s) / 2].
+// Depthwise input gradient.  With stride 2, rows and columns of dx are even or odd, and each of the four kinds meets
+// its own cells of the filter: dx[2 u + e] = sum over s of one parity of w[s] dy[u + (e + pad - s) / 2].
 #include "conv2d_depthwise.hpp"
 
 namespace convolith::CONVOLITH_ISA {
@@ -63,14 +63,13 @@ void spread_sheet(const Sheet& f, std::int64_t rows, std::int64_t height, const 
       const std::int64_t j = min_of(j0, last);
       Vec<T> sums[block][2][2] = {};
       spread_rows<size, odd_h, odd_w, block>(sheet + i * f.pitch + j, f.pitch, weights, sums);
+      Vec<T> dx[2 * block][2];
 #pragma GCC unroll 8
-      for (int b = 0; b < 2 * block; ++b) {
-        if (2 * i + b >= height) break;
-        Vec<T> pair[2];
-        interleave<T>(sums[b / 2][b % 2][0], sums[b / 2][b % 2][1], pair);
-        out.template put<1>(2 * i + b, 2 * j, pair);
-        out.template put<1>(2 * i + b, 2 * j + width<T>, pair + 1);
-      }
+      for (int b = 0; b < 2 * block; ++b) interleave<T>(sums[b / 2][b % 2][0], sums[b / 2][b % 2][1], dx[b]);
+      if (2 * (i + block) <= height)
+        out.template put<2 * block, 2>(2 * i, 2 * j, dx[0]);
+      else  // all but the last, of an odd number of rows
+        out.template put<2 * block - 1, 2>(2 * i, 2 * j, dx[0]);
     }
   }
 }
@@ -84,22 +83,23 @@ void spread_all(const Conv2d& p, const T* dy, const T* w, T* dx) {
   pairs.R = Parity<size, odd_h>::span, pairs.S = Parity<size, odd_w>::span, pairs.stride_h = pairs.stride_w = 1;
   pairs.pad_top = (p.R - 1 - p.pad_top) / 2, pairs.pad_left = (p.S - 1 - p.pad_left) / 2;
   const Sheet f = Sheet::of(pairs, T{});
-  for_sheets<1>(pairs, f, size * size, dy,
-                [&](std::int64_t n0, std::int64_t k, std::int64_t p0, std::int64_t rows, const T* sheet) {
-                  const std::int64_t height = min_of(2 * rows, p.H - 2 * p0);
-                  T* to = dx + ((n0 * p.K + k) * p.H + 2 * p0) * p.W;
-                  const Rows<T> out{to,         to + height * p.W, min_of(f.images, p.N - n0),
-                                    2 * f.step, p.K * p.H * p.W,   p.W,
-                                    f.positions <= width<T>};
-                  const auto spread = rows >= block ? spread_sheet<size, odd_h, odd_w, block, T>
-                                                    : spread_sheet<size, odd_h, odd_w, 1, T>;
-                  spread(f, rows, height, sheet, w + k * size * size, out);
-                });
+  for_sheets<1>(
+      pairs, f, size * size, dy,
+      [&](std::int64_t n0, std::int64_t k, std::int64_t p0, std::int64_t rows, const T* sheet) {
+        const std::int64_t height = min_of(2 * rows, p.H - 2 * p0);
+        T* to = dx + ((n0 * p.K + k) * p.H + 2 * p0) * p.W;
+        const Rows<T> out{to,  to + height * p.W,      min_of(f.images, p.N - n0), 2 * f.step, p.K * p.H * p.W,
+                          p.W, f.positions <= width<T>};
+        const auto spread =
+            rows >= block ? spread_sheet<size, odd_h, odd_w, block, T> : spread_sheet<size, odd_h, odd_w, 1, T>;
+        spread(f, rows, height, sheet, w + k * size * size, out);
+      });
 }
 
 template <int size, class T>
 void spread_size(const Conv2d& p, const T* dy, const T* w, T* dx) {
-  if (p.pad_top % 2) return p.pad_left % 2 ? spread_all<size, 1, 1>(p, dy, w, dx) : spread_all<size, 1, 0>(p, dy, w, dx);
+  if (p.pad_top % 2)
+    return p.pad_left % 2 ? spread_all<size, 1, 1>(p, dy, w, dx) : spread_all<size, 1, 0>(p, dy, w, dx);
   return p.pad_left % 2 ? spread_all<size, 0, 1>(p, dy, w, dx) : spread_all<size, 0, 0>(p, dy, w, dx);
 }
 

@@ -49,9 +49,11 @@ void add_sheets(const Sheet& f, const Sheet& g, std::int64_t count, std::int64_t
         const T* dyj = dy + sheet * g.size + j;
         std::int64_t i = 0;
         for (; i + 4 <= rows; i += 4)
-          add_rows<size, stride, some, 4>(xj + i * stride * f.pitch, f.phase, f.pitch, dyj + i * g.pitch, g.pitch, sums);
+          add_rows<size, stride, some, 4>(xj + i * stride * f.pitch, f.phase, f.pitch, dyj + i * g.pitch, g.pitch,
+                                          sums);
         for (; i < rows; ++i)
-          add_rows<size, stride, some, 1>(xj + i * stride * f.pitch, f.phase, f.pitch, dyj + i * g.pitch, g.pitch, sums);
+          add_rows<size, stride, some, 1>(xj + i * stride * f.pitch, f.phase, f.pitch, dyj + i * g.pitch, g.pitch,
+                                          sums);
       }
 #pragma GCC unroll 8
     for (int r = 0; r < some; ++r)
