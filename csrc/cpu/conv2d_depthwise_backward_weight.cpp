@@ -11,6 +11,11 @@ constexpr int filter_rows_for(int size, int left) {
   return left < most ? left : most;
 }
 
+template <int size>
+struct Size {
+  constexpr int operator()() const { return size; }
+};
+
 // sums[r][s] += dy row b * x row (b * stride + r), shifted by s, for `rows` rows of dy and one vector of positions.
 template <int size, int stride, int some, int rows, class T>
 CONVOLITH_INLINE void add_rows(const T* x, std::int64_t phase, std::int64_t pitch, const T* dy, std::int64_t dy_pitch,
@@ -48,12 +53,16 @@ void add_sheets(const Sheet& f, const Sheet& g, std::int64_t count, std::int64_t
         const T* xj = x + sheet * f.size + r0 * f.pitch + j;
         const T* dyj = dy + sheet * g.size + j;
         std::int64_t i = 0;
-        for (; i + 4 <= rows; i += 4)
-          add_rows<size, stride, some, 4>(xj + i * stride * f.pitch, f.phase, f.pitch, dyj + i * g.pitch, g.pitch,
-                                          sums);
-        for (; i < rows; ++i)
-          add_rows<size, stride, some, 1>(xj + i * stride * f.pitch, f.phase, f.pitch, dyj + i * g.pitch, g.pitch,
-                                          sums);
+        const auto blocks_of = [&](auto rows_at_once) CONVOLITH_INLINED {
+          constexpr int block = rows_at_once();
+          for (; i + block <= rows; i += block)
+            add_rows<size, stride, some, block>(xj + i * stride * f.pitch, f.phase, f.pitch, dyj + i * g.pitch, g.pitch,
+                                                sums);
+        };
+        if constexpr (size == 3 && stride == 1) blocks_of(Size<7>{});
+        blocks_of(Size<4>{});
+        blocks_of(Size<2>{});
+        blocks_of(Size<1>{});
       }
 #pragma GCC unroll 8
     for (int r = 0; r < some; ++r)
