@@ -2,6 +2,7 @@
 // row r where p * stride + r * dilation = h + pad.  Rows h with one residue a of (h + pad) mod stride meet the same
 // filter rows, those with r * dilation mod stride = a, each at a constant distance: so dx is stride_h * stride_w
 // interleaved stride-1 correlations of dy, and the FLOPs are the forward's.
+#include "conv2d_depthwise.hpp"
 #include "conv2d_pointwise.hpp"
 #include "conv2d_tile.hpp"
 #include "conv2d_winograd.hpp"
@@ -133,6 +134,7 @@ void backward_input_zeros(const Conv2d& p, const T* dy, const T* w, T* dx) {
 template <class T>
 void conv2d_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
   if (p.N == 0) return;
+  if (p.algorithm == Algorithm::depthwise) return depthwise_backward_input<T>(p, dy, w, dx);
   if (p.algorithm == Algorithm::winograd) return winograd_backward_input(p, dy, w, dx);
   if (p.algorithm == Algorithm::gemm)
     return is_linear(p) ? linear_backward_input<T>(as_linear(p), dy, w, dx) : pointwise_backward_input(p, dy, w, dx);

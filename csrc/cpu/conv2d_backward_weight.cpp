@@ -3,6 +3,7 @@
 // each at its own offset.  So no column is wasted, whatever the size, stride or dilation.
 //
 // Transposing costs a quarter of a shuffle per element of dy, which then meets (C/G) R S FMAs.
+#include "conv2d_depthwise.hpp"
 #include "conv2d_winograd.hpp"
 #include "gemm.hpp"
 #include "kernels.hpp"
@@ -151,6 +152,8 @@ template <class T>
 void conv2d_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
   if (p.N == 0) return fill_zero(dw, p.K * (p.C / p.G) * p.R * p.S);
   switch (p.algorithm) {
+    case Algorithm::depthwise:
+      return depthwise_backward_weight<T>(p, dy, x, dw);
     case Algorithm::winograd:
       return winograd_backward_weight(p, dy, x, dw);
     case Algorithm::gemm:

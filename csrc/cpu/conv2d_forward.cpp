@@ -1,6 +1,7 @@
 // conv2d forward: 2 N K P Q (C/G) R S FLOPs.  Packing moves each input element once or twice, and every packed element
 // meets K/G * R * S FMAs, so the micro-kernel (gemm.hpp) is where the time goes: near its peak from some ten
 // filter rows on.
+#include "conv2d_depthwise.hpp"
 #include "conv2d_pointwise.hpp"
 #include "conv2d_tile.hpp"
 #include "conv2d_winograd.hpp"
@@ -53,6 +54,8 @@ template <class T>
 void conv2d_forward(const Conv2d& p, const T* x, const T* w, const T* bias, const T* residual, T* y) {
   if (p.N == 0) return;
   switch (p.algorithm) {
+    case Algorithm::depthwise:
+      return depthwise_forward(p, x, w, bias, residual, y);
     case Algorithm::winograd:
       return winograd_forward(p, x, w, bias, residual, y);
     case Algorithm::gemm:

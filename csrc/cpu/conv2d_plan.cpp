@@ -1,4 +1,5 @@
 // Which algorithm serves a convolution: the only place that decides.
+#include "conv2d_depthwise.hpp"
 #include "conv2d_pointwise.hpp"
 #include "conv2d_winograd.hpp"
 #include "kernels.hpp"
@@ -21,6 +22,13 @@ const char* winograd_needs(const Conv2d& p, Direction direction) {
 const char* gemm_needs(const Conv2d& p) {
   return is_linear(p) || is_pointwise(p) ? nullptr : "a 1x1 kernel or one as large as the input, no padding, no groups";
 }
+const char* depthwise_needs(const Conv2d& p, Direction direction) {
+  if (!is_depthwise(p))
+    return "one input channel per group, a 3x3, 5x5 or 7x7 kernel, stride 1 or 2, dilation 1 and a small padding of "
+           "zeros";
+  if (direction == Direction::backward_input && p.K != p.C) return "as many filters as channels for the input gradient";
+  return nullptr;
+}
 
 // Transforming filters pays from some hundred outputs per filter on, transforming tiles from 16 channels on.
 bool winograd_wins(const Conv2d& p) {
@@ -33,6 +41,7 @@ template <class T>
 void conv2d_plan(const Conv2d& p, Direction direction, bool exact, Conv2dPlan* plan) {
   const char* winograd = winograd_needs(p, direction);
   const char* gemm = gemm_needs(p);
+  const char* depthwise = depthwise_needs(p, direction);
   switch (p.algorithm) {
     case Algorithm::direct:
       *plan = {Algorithm::direct, "asked for"};
@@ -41,7 +50,7 @@ void conv2d_plan(const Conv2d& p, Direction direction, bool exact, Conv2dPlan* p
       *plan = gemm ? Conv2dPlan{Algorithm::automatic, gemm} : Conv2dPlan{Algorithm::gemm, "asked for"};
       return;
     case Algorithm::depthwise:
-      *plan = {Algorithm::automatic, "one input channel per group"};
+      *plan = depthwise ? Conv2dPlan{Algorithm::automatic, depthwise} : Conv2dPlan{Algorithm::depthwise, "asked for"};
       return;
     case Algorithm::winograd:
       if (exact) winograd = "inexact algorithms to be allowed (CONVOLITH_EXACT, convolith.exact)";
@@ -50,7 +59,9 @@ void conv2d_plan(const Conv2d& p, Direction direction, bool exact, Conv2dPlan* p
     case Algorithm::automatic:
       break;
   }
-  if (!gemm)
+  if (!depthwise)
+    *plan = {Algorithm::depthwise, "one input channel per group: rows of planes in L1"};
+  else if (!gemm)
     *plan = {Algorithm::gemm, "a 1x1 kernel or one that covers the input is a matrix product"};
   else if (winograd)
     *plan = {Algorithm::direct, "the packed kernel takes every shape"};

@@ -40,6 +40,69 @@ CONV2D: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
         (7, 1, 5, 5),
         {"padding": 4, "dilation": 2, "groups": 7},
     ),
+    "depthwise_5x5": ((2, 3, 14, 14), (3, 1, 5, 5), {"padding": 2, "groups": 3}),
+    "depthwise_7x7": ((1, 3, 15, 18), (3, 1, 7, 7), {"padding": 3, "groups": 3}),
+    "depthwise_7x7_stride2": (
+        (2, 3, 16, 15),
+        (3, 1, 7, 7),
+        {"stride": 2, "padding": 3, "groups": 3},
+    ),
+    # Small images stand side by side; the last group of them is not full.
+    "depthwise_small_images": ((3, 4, 7, 7), (4, 1, 3, 3), {"padding": 1, "groups": 4}),
+    "depthwise_5x5_small_images": ((5, 2, 7, 7), (2, 1, 5, 5), {"padding": 2, "groups": 2}),
+    "depthwise_tiny_images": ((9, 2, 2, 3), (2, 1, 3, 3), {"padding": 1, "groups": 2}),
+    "depthwise_stride2_small_images": (
+        (3, 4, 14, 13),
+        (4, 1, 3, 3),
+        {"stride": 2, "padding": 1, "groups": 4},
+    ),
+    "depthwise_5x5_stride2": (
+        (3, 3, 28, 27),
+        (3, 1, 5, 5),
+        {"stride": 2, "padding": 2, "groups": 3},
+    ),
+    "depthwise_5x5_stride2_odd_padding": (
+        (2, 3, 9, 33),
+        (3, 1, 5, 5),
+        {"stride": 2, "padding": (3, 1), "groups": 3},
+    ),
+    "depthwise_same_stride2": (
+        (2, 3, 16, 14),
+        (3, 1, 3, 3),
+        {"stride": 2, "padding": "same", "groups": 3},
+    ),
+    "depthwise_asymmetric_padding": (
+        (2, 3, 9, 7),
+        (3, 1, 3, 3),
+        {"padding": (2, 0, 0, 4), "groups": 3},
+    ),
+    "depthwise_padding_over_kernel": (
+        (2, 2, 4, 5),
+        (2, 1, 3, 3),
+        {"padding": 4, "groups": 2},
+    ),
+    "depthwise_valid": ((2, 2, 8, 21), (2, 1, 5, 5), {"groups": 2}),
+    "depthwise_one_output": ((2, 3, 3, 3), (3, 1, 3, 3), {"groups": 3}),
+    "depthwise_stride2_one_output": ((2, 3, 4, 4), (3, 1, 3, 3), {"stride": 2, "groups": 3}),
+    "depthwise_multiplier2_stride2": (
+        (2, 3, 9, 19),
+        (6, 1, 3, 3),
+        {"stride": 2, "padding": 1, "groups": 3},
+    ),
+    "depthwise_multiplier3": ((2, 2, 9, 8), (6, 1, 3, 3), {"padding": 1, "groups": 2}),
+    "depthwise_3x5": ((2, 3, 9, 10), (3, 1, 3, 5), {"padding": (1, 2), "groups": 3}),
+    "depthwise_stride_uneven": (
+        (2, 3, 9, 10),
+        (3, 1, 3, 3),
+        {"stride": (2, 1), "padding": 1, "groups": 3},
+    ),
+    "depthwise_bands": ((1, 2, 61, 130), (2, 1, 3, 3), {"padding": 1, "groups": 2}),
+    "depthwise_bands_stride2": (
+        (1, 2, 123, 131),
+        (2, 1, 5, 5),
+        {"stride": 2, "padding": 2, "groups": 2},
+    ),
+    "depthwise_empty_batch": ((0, 3, 8, 9), (3, 1, 3, 3), {"padding": 1, "groups": 3}),
     "groups2": ((2, 6, 8, 9), (10, 3, 3, 3), {"padding": 1, "groups": 2}),
     "groups3_1x1": ((2, 27, 5, 7), (21, 9, 1, 1), {"groups": 3}),
     "groups2_stride2": ((1, 8, 9, 9), (6, 4, 3, 3), {"stride": 2, "groups": 2}),
@@ -109,6 +172,9 @@ _EXACT_TOO = {
     "1x1",
     "1x1_deep",
     "depthwise",
+    "depthwise_5x5_small_images",
+    "depthwise_5x5_stride2",
+    "depthwise_bands",
     "groups2",
     "dilation2",
     "same_stride2",
@@ -118,6 +184,14 @@ _EXACT_TOO = {
 }
 
 
+# Depthwise convolutions that the kernels for them leave to the packed one.
+_NOT_DEPTHWISE = {
+    "depthwise_5x5_dilated",
+    "depthwise_multiplier3",
+    "depthwise_3x5",
+    "depthwise_stride_uneven",
+    "depthwise_padding_over_kernel",
+}
 # Beside the packed kernel, which takes them all: which other algorithm is asked for by name.
 _ALGORITHMS = {
     "winograd": [
@@ -137,15 +211,22 @@ _ALGORITHMS = {
         "tiles",
         "many_tiles",
     ],
+    "depthwise": [
+        name for name in CONV2D if name.startswith("depthwise") and name not in _NOT_DEPTHWISE
+    ],
     "gemm": ["kernel_is_input", "one_pixel", "1x1", "1x1_stride2", "1x1_deep", "1x1_many"],
 }
 
 
-def _serves(algo: str, column: str, options: dict[str, Any]) -> bool:
-    """Winograd's input gradient takes a padding of zeros, two at most."""
+def _serves(algo: str, column: str, options: dict[str, Any], multiplies: bool) -> bool:
+    """Winograd's input gradient takes zero padding up to two, depthwise's no multiplier."""
     far = any(n > 2 for n in np.ravel(options.get("padding", 0)) if not isinstance(n, str))
     mode = options.get("padding_mode", "zeros")
-    return algo != "winograd" or column != "backward_input" or (not far and mode == "zeros")
+    if column != "backward_input":
+        return True
+    return not (algo == "winograd" and (far or mode != "zeros")) and not (
+        algo == "depthwise" and multiplies
+    )
 
 
 def _conv2d_rows(
@@ -174,7 +255,7 @@ def _conv2d_rows(
             return given, {} if column == "backward_bias" else {**options, "algo": algo}
 
         once = column != "backward_bias" or algo == "direct"
-        if once and _serves(algo, column, options):
+        if once and _serves(algo, column, options, w[0] > x[1]):
             case("conv2d_" + column, name + suffix, build, length, exact=exact)
 
 
@@ -217,5 +298,7 @@ for _name, _algo in [
     ("kernel_is_input", "gemm"),
     ("1x1", "gemm"),
     ("1x1_stride2", "gemm"),
+    ("depthwise_small_images", "depthwise"),
+    ("depthwise_bands", "depthwise"),
 ]:
     _epilogue_rows(_name, _algo)
