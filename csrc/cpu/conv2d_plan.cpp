@@ -30,9 +30,11 @@ const char* depthwise_needs(const Conv2d& p, Direction direction) {
   return nullptr;
 }
 
-// Transforming filters pays from some hundred outputs per filter on, transforming tiles from 16 channels on.
-bool winograd_wins(const Conv2d& p) {
-  return min_of(p.C, p.K) >= 16 && p.N * ceil_div(p.P, std::int64_t{4}) * ceil_div(p.Q, std::int64_t{4}) >= 24;
+// Transforming tiles pays from 16 channels on, transforming filters from 16 tiles on; the weight gradient transforms
+// sums back instead, which costs half.
+bool winograd_wins(const Conv2d& p, Direction direction) {
+  const std::int64_t tiles = p.N * ceil_div(p.P, std::int64_t{4}) * ceil_div(p.Q, std::int64_t{4});
+  return min_of(p.C, p.K) >= 16 && tiles >= (direction == Direction::backward_weight ? 8 : 16);
 }
 
 }  // namespace
@@ -69,7 +71,7 @@ void conv2d_plan(const Conv2d& p, Direction direction, bool exact, Conv2dPlan* p
     *plan = {Algorithm::direct, "inexact algorithms are forbidden"};
   else if (sizeof(T) == 8)
     *plan = {Algorithm::direct, "float64 asks for accuracy"};
-  else if (!winograd_wins(p))
+  else if (!winograd_wins(p, direction))
     *plan = {Algorithm::direct, "too few channels or outputs for Winograd's transforms to pay"};
   else
     *plan = {Algorithm::winograd, "3x3 at stride 1: F(4x4, 3x3) needs a quarter of the products"};

@@ -7,8 +7,8 @@
 
 #include "epilogue.hpp"
 #include "gemm.hpp"
+#include "kernels.hpp"
 #include "pack.hpp"
-#include "transpose.hpp"
 
 namespace convolith::CONVOLITH_ISA {
 namespace {
@@ -119,19 +119,17 @@ template <class T>
 void pointwise_forward(const Conv2d& p, const T* x, const T* w, const T* bias, const T* residual, T* y) {
   multiply<T>(p, false, p.K, p.C, {w, p.C, 1}, x, bias, {residual, p.activation}, y);
 }
+INSTANTIATE(pointwise_forward)
 
 // dy (N, K, P, Q), w (K, C, 1, 1), dx (N, C, H, W)
 template <class T>
 void pointwise_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
-  if (p.stride_h != 1 || p.stride_w != 1)
+  const bool scatter = p.stride_h != 1 || p.stride_w != 1;
+  if (scatter)
     parallel_ranges(p.N * p.C * p.H * p.W, elementwise_grain,
                     [&](std::int64_t begin, std::int64_t end) { fill_zero(dx + begin, end - begin); });
-  const bool scatter = p.stride_h != 1 || p.stride_w != 1;
   multiply<T>(p, scatter, p.C, p.K, {w, 1, p.C}, dy, nullptr, {nullptr, Activation::identity}, dx);
 }
-template void pointwise_forward(const Conv2d&, const float*, const float*, const float*, const float*, float*);
-template void pointwise_forward(const Conv2d&, const double*, const double*, const double*, const double*, double*);
-template void pointwise_backward_input(const Conv2d&, const float*, const float*, float*);
-template void pointwise_backward_input(const Conv2d&, const double*, const double*, double*);
+INSTANTIATE(pointwise_backward_input)
 
 }  // namespace convolith::CONVOLITH_ISA

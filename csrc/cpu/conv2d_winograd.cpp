@@ -11,6 +11,7 @@
 
 #include "epilogue.hpp"
 #include "gemm.hpp"
+#include "kernels.hpp"
 #include "winograd_tiles.hpp"
 
 namespace convolith::CONVOLITH_ISA {
@@ -30,19 +31,19 @@ struct Filter {
 // Transformed filters in panels of as many vectors as the micro-kernel takes: (point, panel, channel, filter).
 template <class T>
 struct Panels {
-  std::int64_t padded, count, width_;  // K in whole vectors; panels; elements of each but the last
-  std::int64_t point;                  // distance of points, no power of two: those fall into one set of a cache
+  std::int64_t padded, count, wide;  // K in whole vectors; panels; elements of each but the last
+  std::int64_t point;                // distance of points, no power of two: those fall into one set of a cache
 
   Panels(std::int64_t K, std::int64_t C) {
     const std::int64_t vectors = ceil_div(K, width<T>);
     padded = vectors * width<T>;
     count = ceil_div(vectors, panel_vectors);
-    width_ = ceil_div(vectors, count) * width<T>;
-    count = ceil_div(padded, width_);
+    wide = ceil_div(vectors, count) * width<T>;
+    count = ceil_div(padded, wide);
     point = plane_pitch<T>(C * padded);
   }
   CONVOLITH_INLINE std::int64_t size() const { return points * point; }
-  CONVOLITH_INLINE std::int64_t width_of(std::int64_t panel) const { return min_of(width_, padded - panel * width_); }
+  CONVOLITH_INLINE std::int64_t width_of(std::int64_t panel) const { return min_of(wide, padded - panel * wide); }
 };
 
 // Channels whose transformed filters go to memory together: fewer and longer writes to each of the 36 places.
@@ -52,14 +53,14 @@ constexpr std::int64_t block_size = together * panel_vectors * width<T>;
 
 template <class T>
 void transform_filter(const Conv2d& p, const Filter<T>& filter, const Panels<T>& panels, T* u) {
-  parallel_for(panels.count, 40 * p.C * panels.width_ / width<T>, [&](std::int64_t panel, int) {
+  parallel_for(panels.count, 40 * p.C * panels.wide / width<T>, [&](std::int64_t panel, int) {
     const std::int64_t wide = panels.width_of(panel);
     for (std::int64_t c0 = 0; c0 < p.C; c0 += together) {
       const std::int64_t channels = min_of(together, p.C - c0);
       alignas(64) T block[points][block_size<T>];
       for (std::int64_t c = 0; c < channels; ++c)
         for (std::int64_t k0 = 0; k0 < wide; k0 += width<T>) {
-          const std::int64_t k = panel * panels.width_ + k0, filters = min_of(width<T>, p.K - k);
+          const std::int64_t k = panel * panels.wide + k0, filters = min_of(width<T>, p.K - k);
           const Stack<T> stack{filter.data + k * filter.k_pitch, filter.k_pitch, filters, filter.data + p.K * p.C * 9};
           alignas(64) T g[9 + width<T>][width<T>];
           for (std::int64_t tap = 0; tap < 9; tap += width<T>)
@@ -70,7 +71,7 @@ void transform_filter(const Conv2d& p, const Filter<T>& filter, const Panels<T>&
               [=](int i, int j, Vec<T> v) CONVOLITH_INLINED { store(to + (i * 6 + j) * block_size<T>, v); });
         }
       for (int e = 0; e < points; ++e)
-        std::memcpy(u + e * panels.point + panel * panels.width_ * p.C + c0 * wide, block[e],
+        std::memcpy(u + e * panels.point + panel * panels.wide * p.C + c0 * wide, block[e],
                     static_cast<std::size_t>(channels * wide) * sizeof(T));
     }
   });
@@ -125,48 +126,52 @@ void correlate_tiles(const Conv2d& p, const T* x, const Filter<T>& filter, const
   Scratch<T> u(panels.size());
   transform_filter(p, filter, panels, u.get());
 
-  const RowBlocks chunk_rows(min_of(tiles.count, chunk_tiles), panels.width_ / width<T>);
+  const RowBlocks chunk_rows(min_of(tiles.count, chunk_tiles), panels.wide / width<T>);
   const std::int64_t chunk = chunk_rows.rows, chunks = ceil_div(tiles.count, chunk);
   const std::int64_t shares = min_of(panels.count, ceil_div(std::int64_t{8}, chunks));
-  const std::int64_t share_width = ceil_div(panels.count, shares) * panels.width_;
+  const std::int64_t share_width = ceil_div(panels.count, shares) * panels.wide;
   const std::int64_t v_point = plane_pitch<T>(chunk * c_padded), m_point = plane_pitch<T>(chunk * share_width);
   const std::int64_t row_size = (min_of(tiles.columns, chunk) * tile_out + 2 + width<T>)*width<T>;
   const std::int64_t buffer_size = points * (v_point + m_point) + tile_in * row_size;
   Scratch<T> buffers(max_threads() * buffer_size);
 
-  parallel_for(chunks * shares, [&](std::int64_t task, int thread) {
+  const std::int64_t cost = chunk * points * p.C * (share_width + 200) / 16;
+  parallel_for(chunks * shares, cost, [&](std::int64_t task, int thread) {
     T* v = buffers.get() + thread * buffer_size;
     T* m = v + points * v_point;
     T* rows = m + points * m_point;
     const std::int64_t begin = task / shares * chunk, end = min_of(begin + chunk, tiles.count), share = task % shares;
     const std::int64_t first = panels.count * share / shares, last = panels.count * (share + 1) / shares;
     transform_tiles<InputTransform>(p, tiles, begin, end, x, 0, p.C, c_padded, v_point, row_size, rows, v);
-    const RowBlocks blocks(end - begin, panels.width_ / width<T>);
+    const RowBlocks blocks(end - begin, panels.wide / width<T>);
     for (int e = 0; e < points; ++e)
       for (std::int64_t panel = first; panel < last; ++panel) {
         const std::int64_t wide = panels.width_of(panel);
-        const T* u_panel = u.get() + e * panels.point + panel * panels.width_ * p.C;
+        const T* u_panel = u.get() + e * panels.point + panel * panels.wide * p.C;
         for (std::int64_t block = 0; block < blocks.blocks; ++block) {
           const std::int64_t t = block * blocks.height;
           find_micro<T, Matrix<T>, Step>(blocks.height_of(block), wide / width<T>)(
               p.C, {v + e * v_point + t * c_padded, c_padded, 1}, u_panel,
               {wide, u_panel + wide * p.C + block * p.C * Lanes<T>::count}, false,
-              m + e * m_point + t * share_width + (panel - first) * panels.width_, share_width);
+              m + e * m_point + t * share_width + (panel - first) * panels.wide, share_width);
         }
       }
-    transform_output(p, tiles, begin, end, first * panels.width_, last * panels.width_, m, share_width, m_point, bias,
+    transform_output(p, tiles, begin, end, first * panels.wide, last * panels.wide, m, share_width, m_point, bias,
                      epilogue, row_size, rows, y);
   });
 }
 
 }  // namespace
 
+// x (N, C, H, W), w (K, C, 3, 3), bias (K) or null, residual (N, K, P, Q) or null, y (N, K, P, Q)
 template <class T>
 void winograd_forward(const Conv2d& p, const T* x, const T* w, const T* bias, const T* residual, T* y) {
   correlate_tiles<T>(p, x, {w, p.C * 9, 9, false}, bias, {residual, p.activation}, y);
 }
+INSTANTIATE(winograd_forward)
 
-// The input gradient is a correlation of dy with the filters turned, padded with 2 - padding.
+// dy (N, K, P, Q), w (K, C, 3, 3), dx (N, C, H, W): a correlation of dy with the filters turned, padded with 2 -
+// padding.
 template <class T>
 void winograd_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
   Conv2d turned = p;
@@ -174,9 +179,6 @@ void winograd_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
   turned.pad_top = 2 - p.pad_top, turned.pad_left = 2 - p.pad_left;
   correlate_tiles<T>(turned, dy, {w, 9, p.C * 9, true}, nullptr, {nullptr, Activation::identity}, dx);
 }
-template void winograd_forward(const Conv2d&, const float*, const float*, const float*, const float*, float*);
-template void winograd_forward(const Conv2d&, const double*, const double*, const double*, const double*, double*);
-template void winograd_backward_input(const Conv2d&, const float*, const float*, float*);
-template void winograd_backward_input(const Conv2d&, const double*, const double*, double*);
+INSTANTIATE(winograd_backward_input)
 
 }  // namespace convolith::CONVOLITH_ISA

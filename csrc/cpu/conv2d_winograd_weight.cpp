@@ -6,6 +6,7 @@
 // A task owns a block of filters x channels, whose sums stay in L2 while chunks of tiles go by.
 #include "conv2d_winograd.hpp"
 #include "gemm.hpp"
+#include "kernels.hpp"
 #include "winograd_tiles.hpp"
 
 namespace convolith::CONVOLITH_ISA {
@@ -55,7 +56,8 @@ void winograd_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
   const std::int64_t buffer_size = points * (v_point + d_point + s_point) + tile_in * row_size;
   Scratch<T> buffers(max_threads() * buffer_size), partial(ranges > 1 ? ranges * dw_size : 0);
 
-  parallel_for(ranges * blocks, [&](std::int64_t task, int thread) {
+  const std::int64_t cost = range_tiles * points * k_padded * (c_padded + 200) / 16;
+  parallel_for(ranges * blocks, cost, [&](std::int64_t task, int thread) {
     T* v = buffers.get() + thread * buffer_size;
     T* d = v + points * v_point;
     T* s = d + points * d_point;
@@ -86,7 +88,6 @@ void winograd_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
 
   if (ranges > 1) add_partial_sums(ranges, dw_size, partial.get(), dw);
 }
-template void winograd_backward_weight(const Conv2d&, const float*, const float*, float*);
-template void winograd_backward_weight(const Conv2d&, const double*, const double*, double*);
+INSTANTIATE(winograd_backward_weight)
 
 }  // namespace convolith::CONVOLITH_ISA
