@@ -45,7 +45,7 @@ void backward_input_zeros(const Conv2d& p, const T* dy, const T* w, T* dx) {
   const std::int64_t j0 = p.pad_left / p.stride_w, j1 = (p.W - 1 + p.pad_left) / p.stride_w + 1;
   const std::int64_t pitch = j1 - j0 + horizontal.reach();
   const RowBlocks blocks(CG);
-  const Cut cut(p.N * p.G, i1 - i0, vertical.reach(), KG * pitch * std::int64_t{sizeof(T)}, blocks.blocks);
+  const Cut cut(p.N * p.G, i1 - i0, vertical.reach(), pitch, KG * std::int64_t{sizeof(T)}, blocks.blocks);
   const std::int64_t plane = plane_pitch<T>((cut.band_rows + vertical.reach()) * pitch);
 
   // Per residue pair (a, b): its taps (k, r, s) in that order, and the filter rows c packed for them.

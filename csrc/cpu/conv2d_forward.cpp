@@ -16,7 +16,7 @@ void direct_forward(const Conv2d& p, const T* x, const T* w, const T* bias, cons
   const Axis vertical(p.R, p.stride_h, p.dilation_h), horizontal(p.S, p.stride_w, p.dilation_w);
   const std::int64_t pitch = p.Q + horizontal.reach(), phases = vertical.phases * horizontal.phases;
   const RowBlocks blocks(KG);
-  const Cut cut(p.N * p.G, p.P, vertical.reach(), CG * phases * pitch * std::int64_t{sizeof(T)}, blocks.blocks);
+  const Cut cut(p.N * p.G, p.P, vertical.reach(), pitch, CG * phases * std::int64_t{sizeof(T)}, blocks.blocks);
   const std::int64_t plane = plane_pitch<T>((cut.band_rows + vertical.reach()) * pitch);
 
   Scratch<std::int64_t> offset(taps), from(horizontal.phases * pitch);

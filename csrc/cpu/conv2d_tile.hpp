@@ -82,15 +82,18 @@ void correlate(const RowBlocks& blocks, std::int64_t begin, std::int64_t end, st
 }
 
 // How an image is cut into tasks: bands of rows whose packed planes fit half of an L2 of 1 MiB, at least eight tasks in
-// all where the problem has them, first by bands and then by row blocks of the filter.
+// all where the problem has them, first by bands of some blocks of positions and then by row blocks of the filter.
 struct Cut {
   std::int64_t bands, band_rows, shares;
 
-  // `bytes_per_row`: of one packed row of all planes; `halo`: rows that bands overlap by; `images` = N * G
-  Cut(std::int64_t images, std::int64_t rows, std::int64_t halo, std::int64_t bytes_per_row, std::int64_t blocks) {
-    constexpr std::int64_t budget = 512 * 1024, enough = 8;
+  // `pitch`: positions of a row, `bytes_per_position`: of all planes; `halo`: rows that bands overlap by; `images` = N
+  // * G
+  Cut(std::int64_t images, std::int64_t rows, std::int64_t halo, std::int64_t pitch, std::int64_t bytes_per_position,
+      std::int64_t blocks) {
+    constexpr std::int64_t budget = 512 * 1024, enough = 8, positions = 192;
+    const std::int64_t bytes_per_row = pitch * bytes_per_position;
     const std::int64_t fitting = min_of(rows, max_of<std::int64_t>(1, budget / bytes_per_row - halo));
-    const std::int64_t wanted = min_of(rows, ceil_div(enough, images));
+    const std::int64_t wanted = min_of(max_of<std::int64_t>(1, rows * pitch / positions), ceil_div(enough, images));
     band_rows = ceil_div(rows, max_of(ceil_div(rows, fitting), wanted));
     bands = ceil_div(rows, band_rows);
     shares = min_of(blocks, ceil_div(enough, images * bands));
