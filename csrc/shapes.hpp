@@ -35,12 +35,15 @@ struct Conv2d {
   PaddingMode padding_mode;
   Activation activation;
   Algorithm algorithm;
+  bool prepared;  // the filter comes transformed already
 };
 
 // What serves a Conv2d, and why.  `automatic` where the algorithm asked for cannot; `reason` then says what it needs.
+// `prepared` times K C/G elements hold a filter that is transformed once for many calls, 0 where nothing is to be.
 struct Conv2dPlan {
   Algorithm algorithm;
   const char* reason;
+  std::int64_t prepared;
 };
 
 // Windows of R x S over x (N, C, H, W) into y (N, C, P, Q).

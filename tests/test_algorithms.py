@@ -10,8 +10,13 @@ import numpy as np
 import pytest
 
 import convolith
-from convolith import nn
-from convolith.primitives import conv2d_backward_weight, conv2d_forward, conv2d_plan
+from convolith import _C, nn
+from convolith.primitives import (
+    conv2d_backward_weight,
+    conv2d_forward,
+    conv2d_plan,
+    conv2d_prepare_weight,
+)
 from convolith.tensor import Tensor
 
 X, W = (8, 64, 28, 28), (32, 64, 3, 3)
@@ -123,3 +128,46 @@ def test_residual_is_differentiated() -> None:
     np.testing.assert_allclose(y.numpy(), separate.numpy(), rtol=1e-6, atol=1e-6)
     y.sum().backward()
     np.testing.assert_array_equal(residual.grad.numpy(), (y.numpy() > 0).astype(np.float32))
+
+
+@pytest.mark.parametrize("isa", _C.available_isas())
+def test_prepared_weight_gives_the_same_bits(isa: str) -> None:
+    rng = np.random.default_rng(3)
+    x, w, residual = (
+        rng.standard_normal(s).astype(np.float32)
+        for s in ((2, 20, 14, 15), (35, 20, 3, 3), (2, 35, 14, 15))
+    )
+    before = _C.isa()
+    _C.set_isa(isa)
+    try:
+        prepared = conv2d_prepare_weight(w, x.shape, padding=1)
+        assert prepared is not None
+        options = {"padding": 1, "residual": residual, "activation": "relu"}
+        y = conv2d_forward(x, w, prepared=prepared, **options)
+        assert y.tobytes() == conv2d_forward(x, w, algo="winograd", **options).tobytes()
+        with pytest.raises(ValueError, match=r"prepared is \(35, 20, .*conv2d_prepare_weight"):
+            conv2d_forward(x, w, stride=2, prepared=prepared)
+    finally:
+        _C.set_isa(before)
+
+
+def test_nothing_to_prepare() -> None:
+    w = np.ones((4, 3, 3, 3), np.float32)
+    assert conv2d_prepare_weight(w, (1, 3, 8, 8), stride=2) is None
+    with pytest.raises(ValueError, match="4 channels"):
+        conv2d_prepare_weight(w, (1, 4, 8, 8))
+
+
+@pytest.mark.skipif(len(_C.available_isas()) < 2, reason="one instruction set only")
+def test_prepared_weight_belongs_to_an_instruction_set() -> None:
+    x, w = np.ones((4, 16, 8, 8), np.float32), np.ones((16, 16, 3, 3), np.float32)
+    first, second, *_ = _C.available_isas()
+    before = _C.isa()
+    try:
+        _C.set_isa(first)
+        prepared = conv2d_prepare_weight(w, x.shape, padding=1)
+        _C.set_isa(second)
+        with pytest.raises(ValueError, match="this instruction set"):
+            conv2d_forward(x, w, padding=1, prepared=prepared)
+    finally:
+        _C.set_isa(before)

@@ -19,13 +19,21 @@ void register_conv2d(py::module_& m) {
       m, "conv2d_forward",
       [](const Array& x, const Array& w, const MaybeArray& bias, const PairArg& stride, const PaddingArg& padding,
          const PairArg& dilation, const Int& groups, const Text& padding_mode, const MaybeArray& residual,
-         const Text& activation, const Text& algo, const MaybeTarget& out) {
+         const Text& activation, const Text& algo, const MaybeArray& prepared, const MaybeTarget& out) {
         return ops::conv2d_forward(x, w, bias, {stride, padding, dilation, groups, padding_mode, algo}, residual,
-                                   activation, out);
+                                   activation, prepared, out);
       },
       "x"_a, "w"_a, "bias"_a = py::none(), py::kw_only(), "stride"_a = 1, "padding"_a = 0, "dilation"_a = 1,
       "groups"_a = 1, "padding_mode"_a = "zeros", "residual"_a = py::none(), "activation"_a = "identity",
-      "algo"_a = "auto", "out"_a = py::none());
+      "algo"_a = "auto", "prepared"_a = py::none(), "out"_a = py::none());
+  def(
+      m, "conv2d_prepare_weight",
+      [](const Array& w, const ShapeArg& input_shape, const PairArg& stride, const PaddingArg& padding,
+         const PairArg& dilation, const Int& groups, const Text& padding_mode, const Text& algo) {
+        return ops::conv2d_prepare_weight(w, input_shape, {stride, padding, dilation, groups, padding_mode, algo});
+      },
+      "w"_a, "input_shape"_a, py::kw_only(), "stride"_a = 1, "padding"_a = 0, "dilation"_a = 1, "groups"_a = 1,
+      "padding_mode"_a = "zeros", "algo"_a = "auto");
   def(
       m, "conv2d_backward_input",
       [](const Array& dy, const Array& w, const ShapeArg& input_shape, const PairArg& stride, const PaddingArg& padding,

@@ -49,15 +49,17 @@ void direct_forward(const Conv2d& p, const T* x, const T* w, const T* bias, cons
 
 }  // namespace
 
-// x (N, C, H, W), w (K, C/G, R, S), bias (K) or null, residual (N, K, P, Q) or null, y (N, K, P, Q)
+// x (N, C, H, W), w (K, C/G, R, S), prepared (of conv2d_prepare_weight) or null, bias (K) or null,
+// residual (N, K, P, Q) or null, y (N, K, P, Q)
 template <class T>
-void conv2d_forward(const Conv2d& p, const T* x, const T* w, const T* bias, const T* residual, T* y) {
+void conv2d_forward(const Conv2d& p, const T* x, const T* w, const T* prepared, const T* bias, const T* residual,
+                    T* y) {
   if (p.N == 0) return;
   switch (p.algorithm) {
     case Algorithm::depthwise:
       return depthwise_forward(p, x, w, bias, residual, y);
     case Algorithm::winograd:
-      return winograd_forward(p, x, w, bias, residual, y);
+      return winograd_forward(p, x, w, prepared, bias, residual, y);
     case Algorithm::gemm:
       if (!is_linear(p)) return pointwise_forward(p, x, w, bias, residual, y);
       linear_forward<T>(as_linear(p), x, w, bias, y);

@@ -34,47 +34,46 @@ const char* depthwise_needs(const Conv2d& p, Direction direction) {
 // sums back instead, which costs half.
 bool winograd_wins(const Conv2d& p, Direction direction) {
   const std::int64_t tiles = p.N * ceil_div(p.P, std::int64_t{4}) * ceil_div(p.Q, std::int64_t{4});
-  return min_of(p.C, p.K) >= 16 && tiles >= (direction == Direction::backward_weight ? 8 : 16);
+  return min_of(p.C, p.K) >= 16 && tiles >= (direction == Direction::backward_weight || p.prepared ? 8 : 16);
+}
+
+template <class T>
+Conv2dPlan choose(const Conv2d& p, Direction direction, bool exact) {
+  const char* winograd = winograd_needs(p, direction);
+  const char* gemm = gemm_needs(p);
+  const char* depthwise = depthwise_needs(p, direction);
+  const auto asked = [&](const char* needs) {
+    return needs ? Conv2dPlan{Algorithm::automatic, needs, 0} : Conv2dPlan{p.algorithm, "asked for", 0};
+  };
+  switch (p.algorithm) {
+    case Algorithm::direct:
+      return asked(nullptr);
+    case Algorithm::gemm:
+      return asked(gemm);
+    case Algorithm::depthwise:
+      return asked(depthwise);
+    case Algorithm::winograd:
+      return asked(exact ? "inexact algorithms to be allowed (CONVOLITH_EXACT, convolith.exact)" : winograd);
+    case Algorithm::automatic:
+      break;
+  }
+  if (!depthwise) return {Algorithm::depthwise, "one input channel per group: rows of planes in L1", 0};
+  if (!gemm) return {Algorithm::gemm, "a 1x1 kernel or one that covers the input is a matrix product", 0};
+  if (winograd) return {Algorithm::direct, "the packed kernel takes every shape", 0};
+  if (exact) return {Algorithm::direct, "inexact algorithms are forbidden", 0};
+  if (sizeof(T) == 8) return {Algorithm::direct, "float64 asks for accuracy", 0};
+  if (!winograd_wins(p, direction))
+    return {Algorithm::direct, "too few channels or outputs for Winograd's transforms to pay", 0};
+  return {Algorithm::winograd, "3x3 at stride 1: F(4x4, 3x3) needs a quarter of the products", 0};
 }
 
 }  // namespace
 
 template <class T>
 void conv2d_plan(const Conv2d& p, Direction direction, bool exact, Conv2dPlan* plan) {
-  const char* winograd = winograd_needs(p, direction);
-  const char* gemm = gemm_needs(p);
-  const char* depthwise = depthwise_needs(p, direction);
-  switch (p.algorithm) {
-    case Algorithm::direct:
-      *plan = {Algorithm::direct, "asked for"};
-      return;
-    case Algorithm::gemm:
-      *plan = gemm ? Conv2dPlan{Algorithm::automatic, gemm} : Conv2dPlan{Algorithm::gemm, "asked for"};
-      return;
-    case Algorithm::depthwise:
-      *plan = depthwise ? Conv2dPlan{Algorithm::automatic, depthwise} : Conv2dPlan{Algorithm::depthwise, "asked for"};
-      return;
-    case Algorithm::winograd:
-      if (exact) winograd = "inexact algorithms to be allowed (CONVOLITH_EXACT, convolith.exact)";
-      *plan = winograd ? Conv2dPlan{Algorithm::automatic, winograd} : Conv2dPlan{Algorithm::winograd, "asked for"};
-      return;
-    case Algorithm::automatic:
-      break;
-  }
-  if (!depthwise)
-    *plan = {Algorithm::depthwise, "one input channel per group: rows of planes in L1"};
-  else if (!gemm)
-    *plan = {Algorithm::gemm, "a 1x1 kernel or one that covers the input is a matrix product"};
-  else if (winograd)
-    *plan = {Algorithm::direct, "the packed kernel takes every shape"};
-  else if (exact)
-    *plan = {Algorithm::direct, "inexact algorithms are forbidden"};
-  else if (sizeof(T) == 8)
-    *plan = {Algorithm::direct, "float64 asks for accuracy"};
-  else if (!winograd_wins(p, direction))
-    *plan = {Algorithm::direct, "too few channels or outputs for Winograd's transforms to pay"};
-  else
-    *plan = {Algorithm::winograd, "3x3 at stride 1: F(4x4, 3x3) needs a quarter of the products"};
+  *plan = choose<T>(p, direction, exact);
+  if (plan->algorithm == Algorithm::winograd && direction == Direction::forward)
+    plan->prepared = winograd_prepared<T>(p);
 }
 INSTANTIATE(conv2d_plan)
 

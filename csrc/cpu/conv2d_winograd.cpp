@@ -119,12 +119,13 @@ void transform_output(const Conv2d& p, const Tiles& tiles, std::int64_t begin, s
 // x (N, C, H, W), y (N, K, P, Q), bias (K) or null
 template <class T>
 void correlate_tiles(const Conv2d& p, const T* x, const Filter<T>& filter, const T* bias, const Epilogue<T>& epilogue,
-                     T* y) {
+                     const T* prepared, T* y) {
   const Tiles tiles(p);
   const Panels<T> panels(p.K, p.C);
   const std::int64_t c_padded = round_up(p.C, width<T>);
-  Scratch<T> u(panels.size());
-  transform_filter(p, filter, panels, u.get());
+  const Scratch<T> own(prepared ? 0 : panels.size());
+  if (!prepared) transform_filter(p, filter, panels, own.get());
+  const T* u = prepared ? prepared : own.get();
 
   const RowBlocks chunk_rows(min_of(tiles.count, chunk_tiles), panels.wide / width<T>);
   const std::int64_t chunk = chunk_rows.rows, chunks = ceil_div(tiles.count, chunk);
@@ -147,7 +148,7 @@ void correlate_tiles(const Conv2d& p, const T* x, const Filter<T>& filter, const
     for (int e = 0; e < points; ++e)
       for (std::int64_t panel = first; panel < last; ++panel) {
         const std::int64_t wide = panels.width_of(panel);
-        const T* u_panel = u.get() + e * panels.point + panel * panels.wide * p.C;
+        const T* u_panel = u + e * panels.point + panel * panels.wide * p.C;
         for (std::int64_t block = 0; block < blocks.blocks; ++block) {
           const std::int64_t t = block * blocks.height;
           find_micro<T, Matrix<T>, Step>(blocks.height_of(block), wide / width<T>)(
@@ -163,10 +164,11 @@ void correlate_tiles(const Conv2d& p, const T* x, const Filter<T>& filter, const
 
 }  // namespace
 
-// x (N, C, H, W), w (K, C, 3, 3), bias (K) or null, residual (N, K, P, Q) or null, y (N, K, P, Q)
+// x (N, C, H, W), w (K, C, 3, 3), prepared or null, bias (K) or null, residual (N, K, P, Q) or null, y (N, K, P, Q)
 template <class T>
-void winograd_forward(const Conv2d& p, const T* x, const T* w, const T* bias, const T* residual, T* y) {
-  correlate_tiles<T>(p, x, {w, p.C * 9, 9, false}, bias, {residual, p.activation}, y);
+void winograd_forward(const Conv2d& p, const T* x, const T* w, const T* prepared, const T* bias, const T* residual,
+                      T* y) {
+  correlate_tiles<T>(p, x, {w, p.C * 9, 9, false}, bias, {residual, p.activation}, prepared, y);
 }
 INSTANTIATE(winograd_forward)
 
@@ -177,8 +179,23 @@ void winograd_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
   Conv2d turned = p;
   turned.C = p.K, turned.K = p.C, turned.H = p.P, turned.W = p.Q, turned.P = p.H, turned.Q = p.W;
   turned.pad_top = 2 - p.pad_top, turned.pad_left = 2 - p.pad_left;
-  correlate_tiles<T>(turned, dy, {w, 9, p.C * 9, true}, nullptr, {nullptr, Activation::identity}, dx);
+  correlate_tiles<T>(turned, dy, {w, 9, p.C * 9, true}, nullptr, {nullptr, Activation::identity}, nullptr, dx);
 }
 INSTANTIATE(winograd_backward_input)
+
+// Layouts differ between instruction sets; the extent does too, so that they cannot be taken for one another.
+template <class T>
+std::int64_t winograd_prepared(const Conv2d& p) {
+  const std::int64_t extent = ceil_div(Panels<T>(p.K, p.C).size(), p.K * p.C);
+  return round_up(extent, 3) + (vector_bytes == 64 ? 0 : vector_bytes == 32 ? 1 : 2);
+}
+INSTANTIATE(winograd_prepared)
+
+// w (K, C, 3, 3), prepared (K, C, winograd_prepared)
+template <class T>
+void conv2d_prepare_weight(const Conv2d& p, const T* w, T* prepared) {
+  transform_filter<T>(p, {w, p.C * 9, 9, false}, Panels<T>(p.K, p.C), prepared);
+}
+INSTANTIATE(conv2d_prepare_weight)
 
 }  // namespace convolith::CONVOLITH_ISA

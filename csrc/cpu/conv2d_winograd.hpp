@@ -6,7 +6,10 @@
 namespace convolith::CONVOLITH_ISA {
 
 template <class T>
-void winograd_forward(const Conv2d& p, const T* x, const T* w, const T* bias, const T* residual, T* y);
+void winograd_forward(const Conv2d& p, const T* x, const T* w, const T* prepared, const T* bias, const T* residual,
+                      T* y);
+template <class T>
+std::int64_t winograd_prepared(const Conv2d& p);  // the third extent of a prepared filter (K, C, ...)
 template <class T>
 void winograd_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx);
 template <class T>

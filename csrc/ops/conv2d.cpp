@@ -82,16 +82,16 @@ void check_gradient(const Check& check, const Array& dy, const Conv2d& p) {
                 text(expected));
 }
 
-// The algorithm that serves, in p and with its reason.
+// The algorithm that serves: in p, and with its reason.
 template <class T>
-const char* plan(const Check& check, Device device, Direction direction, Conv2d& p) {
+Conv2dPlan plan(const Check& check, Device device, Direction direction, Conv2d& p) {
   Conv2dPlan plan{};
   kernels<T>(device).conv2d_plan(p, direction, exact_only(), &plan);
   if (plan.algorithm == Algorithm::automatic)
     check.value_error("algo='", name_of(p.algorithm), "' needs ", plan.reason, "; the input is ",
                       text(Shape{p.N, p.C, p.H, p.W}), ", the kernel ", text(Shape{p.K, p.C / p.G, p.R, p.S}));
   p.algorithm = plan.algorithm;
-  return plan.reason;
+  return plan;
 }
 
 Direction direction_named(const Check& check, const Text& arg) {
@@ -113,14 +113,32 @@ Conv2dReport conv2d_plan(const Text& direction, const ShapeArg& input_shape, con
   const std::string& type = check.string(dtype, "dtype");
   check.require(type == "float32" || type == "float64", "dtype must be 'float32' or 'float64', got '", type, "'");
   const bool f32 = type == "float32";
-  const char* reason = f32 ? plan<float>(check, Device::cpu, which, p) : plan<double>(check, Device::cpu, which, p);
+  const Conv2dPlan chosen =
+      f32 ? plan<float>(check, Device::cpu, which, p) : plan<double>(check, Device::cpu, which, p);
   const std::int64_t weights = p.K * (p.C / p.G) * p.R * p.S;
   const std::int64_t elements = p.N * p.C * p.H * p.W + weights + p.N * p.K * p.P * p.Q;
-  return {name_of(p.algorithm), reason, 2 * p.N * p.P * p.Q * weights, elements * (f32 ? 4 : 8)};
+  return {name_of(p.algorithm), chosen.reason, 2 * p.N * p.P * p.Q * weights, elements * (f32 ? 4 : 8)};
+}
+
+MaybeArray conv2d_prepare_weight(const Array& w, const ShapeArg& input_shape, const Conv2dOptions& options) {
+  const Check check("conv2d_prepare_weight");
+  check.floating(w, "w");
+  const Shape& x = check.shape(input_shape, "input_shape");
+  Conv2d p = resolve(check, x, "input_shape", w.shape, "w", options);
+  p.prepared = true;
+  MaybeArray prepared;
+  by_dtype(w.dtype, [&]<class T>(T) {
+    const Conv2dPlan chosen = plan<T>(check, w.device, Direction::forward, p);
+    if (chosen.prepared == 0) return;
+    prepared = check.output({}, Shape{p.K, p.C / p.G, chosen.prepared}, w.dtype, {});
+    kernels<T>(w.device).conv2d_prepare_weight(p, w.ptr<T>(), prepared->ptr<T>());
+  });
+  return prepared;
 }
 
 Array conv2d_forward(const Array& x, const Array& w, const MaybeArray& bias, const Conv2dOptions& options,
-                     const MaybeArray& residual, const Text& activation, const MaybeTarget& out) {
+                     const MaybeArray& residual, const Text& activation, const MaybeArray& prepared,
+                     const MaybeTarget& out) {
   const Check check("conv2d");
   check.floating(x, "x");
   check.floating(w, "w");
@@ -133,12 +151,22 @@ Array conv2d_forward(const Array& x, const Array& w, const MaybeArray& bias, con
     check.same_dtype(x, "x", *residual, "residual");
     check.require(residual->shape == shape, "residual is ", text(residual->shape), " but the output is ", text(shape));
   }
-  by_dtype(x.dtype, [&]<class T>(T) { plan<T>(check, x.device, Direction::forward, p); });
-  std::initializer_list<const Array*> inputs{&x, &w, residual ? &*residual : &x};
+  p.prepared = prepared.has_value();
+  by_dtype(x.dtype, [&]<class T>(T) {
+    const Conv2dPlan chosen = plan<T>(check, x.device, Direction::forward, p);
+    if (!prepared) return;
+    check.same_dtype(x, "x", *prepared, "prepared");
+    const Shape expected{p.K, p.C / p.G, chosen.prepared};
+    check.require(prepared->shape == expected, "prepared is ", text(prepared->shape), " but algo '",
+                  name_of(p.algorithm), "' on this instruction set expects ", text(expected),
+                  "; conv2d_prepare_weight makes it");
+  });
+  const std::initializer_list<const Array*> inputs{&x, &w, residual ? &*residual : &x, prepared ? &*prepared : &x};
   const Array y = check.output(out, shape, x.dtype, inputs);
   by_dtype(x.dtype, [&]<class T>(T) {
-    kernels<T>(x.device).conv2d_forward(p, x.ptr<T>(), w.ptr<T>(), bias ? bias->ptr<T>() : nullptr,
-                                        residual ? residual->ptr<T>() : nullptr, y.ptr<T>());
+    kernels<T>(x.device).conv2d_forward(p, x.ptr<T>(), w.ptr<T>(), prepared ? prepared->ptr<T>() : nullptr,
+                                        bias ? bias->ptr<T>() : nullptr, residual ? residual->ptr<T>() : nullptr,
+                                        y.ptr<T>());
   });
   return y;
 }

@@ -26,7 +26,9 @@ struct Conv2dReport {
 Conv2dReport conv2d_plan(const Text& direction, const ShapeArg& input_shape, const ShapeArg& weight_shape,
                          const Conv2dOptions& options, const Text& dtype);
 Array conv2d_forward(const Array& x, const Array& w, const MaybeArray& bias, const Conv2dOptions& options,
-                     const MaybeArray& residual, const Text& activation, const MaybeTarget& out);
+                     const MaybeArray& residual, const Text& activation, const MaybeArray& prepared,
+                     const MaybeTarget& out);
+MaybeArray conv2d_prepare_weight(const Array& w, const ShapeArg& input_shape, const Conv2dOptions& options);
 Array conv2d_backward_input(const Array& dy, const Array& w, const ShapeArg& input_shape, const Conv2dOptions& options,
                             const MaybeTarget& out);
 Array conv2d_backward_weight(const Array& dy, const Array& x, const ShapeArg& weight_shape,

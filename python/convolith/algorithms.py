@@ -6,7 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
 
+from numpy.typing import NDArray
+
 from convolith import _C
+
+Array = NDArray[Any]
 
 
 class Conv2dPlan(NamedTuple):
@@ -72,6 +76,34 @@ def conv2d_plan(
     """
     algo, reason, flops, size = _C.conv2d_plan(direction, input_shape, weight_shape, **options)
     return Conv2dPlan(algo, _C.isa(), reason, algo != "winograd", flops, size)
+
+
+def conv2d_prepare_weight(w: Array, input_shape: tuple[int, ...], **options: Any) -> Array | None:
+    """Transform filters once for many calls of `conv2d_forward` with the same ones.
+
+    Parameters
+    ----------
+    w : (K, C/G, R, S)
+        Filters. What is prepared does not follow later changes of them.
+    input_shape : (N, C, H, W)
+    **options
+        stride, padding, dilation, groups, padding_mode and algo as in
+        `convolith.primitives.conv2d_forward`, which takes the result as `prepared` together with
+        the same w and options, for inputs of this shape, on the same instruction set.
+
+    Returns
+    -------
+    (K, C/G, n) array, or None
+        None where the algorithm that serves has nothing to prepare. Winograd has: some 36 elements
+        for each filter of 9.
+
+    Raises
+    ------
+    ValueError
+        If shapes and options do not fit together.
+    """
+    prepared: Array | None = _C.conv2d_prepare_weight(w, input_shape, **options)
+    return prepared
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from convolith import _C, reference
-from convolith.algorithms import Conv2dPlan, conv2d_plan
+from convolith.algorithms import Conv2dPlan, conv2d_plan, conv2d_prepare_weight
 
 if TYPE_CHECKING:
     from convolith.reference import *  # noqa: F403
@@ -39,4 +39,4 @@ def _dressed(name: str) -> Callable[..., Any]:
 
 
 globals().update({name: _dressed(name) for name in reference.__all__})
-__all__ = [*reference.__all__, "Conv2dPlan", "conv2d_plan"]
+__all__ = [*reference.__all__, "Conv2dPlan", "conv2d_plan", "conv2d_prepare_weight"]

@@ -33,9 +33,12 @@ class Conv2d(Function):
         bias: Array | None,
         residual: Array | None,
         activation: Activation,
+        prepared: Array | None,
         **options: Any,
     ) -> Array:
-        y: Array = P.conv2d_forward(x, w, bias, residual=residual, activation=activation, **options)
+        y: Array = P.conv2d_forward(
+            x, w, bias, residual=residual, activation=activation, prepared=prepared, **options
+        )
         ctx.save(x, w, options, y if activation == "relu" else None)
         return y
 
@@ -299,12 +302,14 @@ def conv2d(
     residual: Tensor | None = None,
     activation: Activation = "identity",
     algo: Algo = "auto",
+    prepared: Array | None = None,
 ) -> Tensor:
     """Cross-correlation of `input` (N, C, H, W) with `weight` (K, C/G, R, S), plus `bias` (K).
 
     See `convolith.primitives.conv2d_forward` for the formula and every form of padding; beyond
     PyTorch: (top, bottom, left, right), strided 'same', `padding_mode`, a `residual` (N, K, P, Q)
-    added and an `activation` applied while the result is in cache, and `algo`, how it is computed.
+    added and an `activation` applied while the result is in cache, `algo`, how it is computed, and
+    `prepared`, `weight` as `convolith.primitives.conv2d_prepare_weight` made it ready.
     """
     return Conv2d.apply(
         input,
@@ -312,6 +317,7 @@ def conv2d(
         bias,
         residual,
         activation,
+        prepared,
         stride=stride,
         padding=padding,
         dilation=dilation,

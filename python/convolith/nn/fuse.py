@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import copy
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
+from convolith import _C
+from convolith import primitives as P
+from convolith.nn import functional as F
 from convolith.nn.layers import BatchNorm2d, Conv2d
 from convolith.nn.module import Module, Parameter
 from convolith.nn.simple import Identity, ReLU
+from convolith.tensor import Tensor
 
 Model = TypeVar("Model", bound=Module)
 
@@ -31,8 +35,9 @@ def fuse(model: Model) -> Model:
     Returns
     -------
     Module
-        In evaluation mode, and of no use in training: the folded parameters do not require
-        gradients. Batch norms without running statistics stay.
+        In evaluation mode, and of no use in training: the weights of its convolutions are
+        read-only and do not require gradients, and are transformed once for each shape of input
+        where the algorithm needs that. Batch norms without running statistics stay.
 
     Notes
     -----
@@ -43,7 +48,50 @@ def fuse(model: Model) -> Model:
     for module in fused.modules():
         for names in module.chains():
             _join(module, names)
+    for module in list(fused.modules()):
+        for name, part in list(module.named_children()):
+            if type(part) is Conv2d:
+                setattr(module, name, FrozenConv2d(part))
     return fused.eval()
+
+
+class FrozenConv2d(Conv2d):
+    """A convolution whose weight never changes, transformed at the first input of a shape.
+
+    Parameters
+    ----------
+    conv : Conv2d
+        Whose parameters and options it takes over.
+    """
+
+    def __init__(self, conv: Conv2d) -> None:
+        vars(self).update(vars(conv))
+        weight = np.array(conv.weight.numpy())
+        weight.flags.writeable = False
+        self.weight = Parameter(weight, False)
+        self._prepared: dict[tuple[Any, ...], Any] = {}
+
+    def forward(self, input: Tensor, residual: Tensor | None = None) -> Tensor:
+        """(N, C, H, W) to (N, K, P, Q); `residual` is added before the activation."""
+        options: dict[str, Any] = {
+            name: getattr(self, name)
+            for name in ("stride", "padding", "dilation", "groups", "padding_mode", "algo")
+        }
+        # Another instruction set or promise of exactness means another algorithm.
+        key = (input.shape, _C.isa(), _C.exact_only())
+        if key not in self._prepared:
+            self._prepared = {
+                key: P.conv2d_prepare_weight(self.weight.numpy(), input.shape, **options)
+            }
+        return F.conv2d(
+            input,
+            self.weight,
+            self.bias,
+            residual=residual,
+            activation=self.activation,
+            prepared=self._prepared[key],
+            **options,
+        )
 
 
 def _join(module: Module, names: tuple[str, ...]) -> None:

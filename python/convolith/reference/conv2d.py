@@ -94,6 +94,7 @@ def conv2d_forward(
     residual: Floats | None = None,
     activation: str = "identity",
     algo: str = "auto",
+    prepared: Floats | None = None,
     out: Floats | None = None,
 ) -> Floats:
     """Convolve a batch of images with a bank of filters.
@@ -123,6 +124,8 @@ def conv2d_forward(
         How it is computed; `conv2d_plan` tells what 'auto' chooses and why. All but 'winograd' are
         exact: each output is one sum of products, rounded as such. Winograd's F(4x4, 3x3) loses
         about one decimal digit; `convolith.exact` forbids it. The reference has one way only.
+    prepared : array, optional
+        What `convolith.primitives.conv2d_prepare_weight` made of w for these shapes and options.
     out : (N, K, P, Q), optional
         Where to put the result.
 
