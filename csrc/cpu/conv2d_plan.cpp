@@ -31,10 +31,11 @@ const char* depthwise_needs(const Conv2d& p, Direction direction) {
 }
 
 // Transforming tiles pays from 16 channels on, transforming filters from 16 tiles on; the weight gradient transforms
-// sums back instead, which costs half.
+// sums back instead, which costs half; a prepared filter costs its size in memory traffic.
 bool winograd_wins(const Conv2d& p, Direction direction) {
   const std::int64_t tiles = p.N * ceil_div(p.P, std::int64_t{4}) * ceil_div(p.Q, std::int64_t{4});
-  return min_of(p.C, p.K) >= 16 && tiles >= (direction == Direction::backward_weight || p.prepared ? 8 : 16);
+  const std::int64_t enough = p.prepared ? 4 : direction == Direction::backward_weight ? 8 : 16;
+  return min_of(p.C, p.K) >= 16 && tiles >= enough;
 }
 
 template <class T>

@@ -149,12 +149,13 @@ void correlate_tiles(const Conv2d& p, const T* x, const Filter<T>& filter, const
       for (std::int64_t panel = first; panel < last; ++panel) {
         const std::int64_t wide = panels.width_of(panel);
         const T* u_panel = u + e * panels.point + panel * panels.wide * p.C;
+        const T* next =
+            panel + 1 < last ? u_panel + wide * p.C : u + (e + 1) * panels.point + first * panels.wide * p.C;
         for (std::int64_t block = 0; block < blocks.blocks; ++block) {
           const std::int64_t t = block * blocks.height;
           find_micro<T, Matrix<T>, Step>(blocks.height_of(block), wide / width<T>)(
-              p.C, {v + e * v_point + t * c_padded, c_padded, 1}, u_panel,
-              {wide, u_panel + wide * p.C + block * p.C * Lanes<T>::count}, false,
-              m + e * m_point + t * share_width + (panel - first) * panels.wide, share_width);
+              p.C, {v + e * v_point + t * c_padded, c_padded, 1}, u_panel, {wide, next + block * p.C * Lanes<T>::count},
+              false, m + e * m_point + t * share_width + (panel - first) * panels.wide, share_width);
         }
       }
     transform_output(p, tiles, begin, end, first * panels.wide, last * panels.wide, m, share_width, m_point, bias,
