@@ -1,6 +1,7 @@
 // Average pooling: R S additions per output, one read of x, one write of y; backward the other way round.
 #include "kernels.hpp"
 #include "pool2d.hpp"
+#include "pool2d_direct.hpp"
 
 namespace convolith::CONVOLITH_ISA {
 namespace {
@@ -28,11 +29,95 @@ struct Divisor {
   }
 };
 
+// Reciprocals of the divisor: scale (P, Q) = rows[i] * columns[q], with columns (Q) padded to whole vectors.
+template <class T>
+struct Scale {
+  const Scratch<T> rows, columns;
+
+  explicit Scale(const Pool2d& p) : rows(p.P), columns(round_up(p.Q, width<T>)) {
+    const Divisor divisor{p};
+    divisor.columns(columns.get());
+    for (std::int64_t i = 0; i < p.P; ++i) rows.get()[i] = 1 / static_cast<T>(divisor.row(i));
+    for (std::int64_t q = 0; q < round_up(p.Q, width<T>); ++q) columns.get()[q] = q < p.Q ? 1 / columns.get()[q] : T(0);
+  }
+  CONVOLITH_INLINE Vec<T> at(std::int64_t i, std::int64_t q) const {
+    return rows.get()[i] * load(columns.get() + q);
+  }
+};
+
+// The sums of the windows whose first elements are x, x + step, ...: first down the columns, then across.
+template <class W, class T>
+CONVOLITH_INLINE Vec<T> sum_windows(const T* x, std::int64_t pitch) {
+  const auto column = [&](std::int64_t s) CONVOLITH_INLINED {
+    Vec<T> total = load(x + s);
+#pragma GCC unroll 4
+    for (int r = 1; r < W::R; ++r) total += load(x + r * pitch + s);
+    return total;
+  };
+  Vec<T> total = column(0);
+  if constexpr (W::step == 1) {
+#pragma GCC unroll 4
+    for (int s = 1; s < W::S; ++s) total += column(s);
+  } else {
+    const Vec<T> next = column(width<T>);
+    total = alternate<T, 0>(total, next, AllLanes<T>{}) + alternate<T, 1>(total, next, AllLanes<T>{});
+    if constexpr (W::S == 3) total += alternate<T, 0>(column(2), column(2 + width<T>), AllLanes<T>{});
+  }
+  return total;
+}
+
+// x (N, C, H, W), y (N, C, P, Q)
+template <class W, class T>
+CONVOLITH_INLINE void average_windows(const Pool2d& p, const T* x, T* y) {
+  const Scale<T> scale(p);
+  const Fields<T> fields(p);
+  const Scratch<T> copies(fields.size() * max_threads());
+  for_planes(p, p.H * p.W / 8, [&](std::int64_t plane, int thread) {
+    const Field<T> field = fields.of(x, plane, T(0), copies.get() + thread * fields.size());
+    T* to = y + plane * p.P * p.Q;
+    for (std::int64_t i = 0; i < p.P; ++i, to += p.Q) {
+      const T* from = field.x + i * W::step * field.pitch;
+      for (std::int64_t q = 0; q < p.Q; q += width<T>)
+        store(to + q, sum_windows<W>(from + q * W::step, field.pitch) * scale.at(i, q), p.Q - q);
+    }
+  });
+}
+
+// Windows 2 x 2 that neither overlap nor leave the plane: dy (N, C, P, Q), each quarter to four elements of dx.
+CONVOLITH_INLINE bool tiles_2x2(const Pool2d& p) {
+  return is_window<Window<2, 2, 2>>(p) && p.pad_top == 0 && p.pad_left == 0 && 2 * p.P <= p.H && 2 * p.Q <= p.W;
+}
+template <class T>
+CONVOLITH_INLINE void spread_2x2(const Pool2d& p, const T* dy, T* dx) {
+  const Scale<T> scale(p);
+  for_planes(p, p.H * p.W / 8, [&](std::int64_t plane, int) {
+    const T* from = dy + plane * p.P * p.Q;
+    T* to = dx + plane * p.H * p.W;
+    for (std::int64_t i = 0; i < p.P; ++i, from += p.Q, to += 2 * p.W) {
+      for (std::int64_t q = 0; q < p.Q; q += width<T>) {
+        const Vec<T> v = load(from + q, p.Q - q) * scale.at(i, q);
+        const Vec<T> low = zip<T, false>(v, v, AllLanes<T>{}), high = zip<T, true>(v, v, AllLanes<T>{});
+        const std::int64_t n = 2 * (p.Q - q);
+        store(to + 2 * q, low, n);
+        store(to + p.W + 2 * q, low, n);
+        if (n <= width<T>) continue;
+        store(to + 2 * q + width<T>, high, n - width<T>);
+        store(to + p.W + 2 * q + width<T>, high, n - width<T>);
+      }
+      for (std::int64_t w = 2 * p.Q; w < p.W; ++w) to[w] = to[p.W + w] = 0;
+    }
+    for (T* end = dx + (plane + 1) * p.H * p.W; to < end; ++to) *to = 0;
+  });
+}
+
 }  // namespace
 
 // x (N, C, H, W), y (N, C, P, Q)
 template <class T>
 void avg_pool2d_forward(const Pool2d& p, const T* x, T* y) {
+  if (is_window<Window<2, 2, 2>>(p)) return average_windows<Window<2, 2, 2>>(p, x, y);
+  if (is_window<Window<3, 3, 1>>(p)) return average_windows<Window<3, 3, 1>>(p, x, y);
+  if (is_window<Window<3, 3, 2>>(p)) return average_windows<Window<3, 3, 2>>(p, x, y);
   constexpr std::int64_t count = Lanes<T>::count;
   const Divisor divisor{p};
   const Scratch<T> columns(p.Q);
@@ -68,6 +153,7 @@ INSTANTIATE(avg_pool2d_forward)
 // over the rows of such windows, then over their columns: phase b of a row of dx takes the taps b, b + stride_w, ...
 template <class T>
 void avg_pool2d_backward(const Pool2d& p, const T* dy, T* dx) {
+  if (tiles_2x2(p)) return spread_2x2(p, dy, dx);
   constexpr std::int64_t count = Lanes<T>::count;
   const Divisor divisor{p};
   const Scratch<T> columns(p.Q);
