@@ -40,14 +40,13 @@ struct Scale {
     for (std::int64_t i = 0; i < p.P; ++i) rows.get()[i] = 1 / static_cast<T>(divisor.row(i));
     for (std::int64_t q = 0; q < round_up(p.Q, width<T>); ++q) columns.get()[q] = q < p.Q ? 1 / columns.get()[q] : T(0);
   }
-  CONVOLITH_INLINE Vec<T> at(std::int64_t i, std::int64_t q) const {
-    return rows.get()[i] * load(columns.get() + q);
-  }
+  CONVOLITH_INLINE Vec<T> at(std::int64_t i, std::int64_t q) const { return rows.get()[i] * load(columns.get() + q); }
 };
 
-// The sums of the windows whose first elements are x, x + step, ...: first down the columns, then across.
+// The sums of the windows whose first elements are x, x + step, ...: first down the columns, then across.  narrow: half
+// of the sums are enough.
 template <class W, class T>
-CONVOLITH_INLINE Vec<T> sum_windows(const T* x, std::int64_t pitch) {
+CONVOLITH_INLINE Vec<T> sum_windows(const T* x, std::int64_t pitch, bool narrow) {
   const auto column = [&](std::int64_t s) CONVOLITH_INLINED {
     Vec<T> total = load(x + s);
 #pragma GCC unroll 4
@@ -59,11 +58,20 @@ CONVOLITH_INLINE Vec<T> sum_windows(const T* x, std::int64_t pitch) {
 #pragma GCC unroll 4
     for (int s = 1; s < W::S; ++s) total += column(s);
   } else {
-    const Vec<T> next = column(width<T>);
+    const Vec<T> next = narrow ? total : column(width<T>);
     total = alternate<T, 0>(total, next, AllLanes<T>{}) + alternate<T, 1>(total, next, AllLanes<T>{});
     if constexpr (W::S == 3) total += alternate<T, 0>(column(2), column(2 + width<T>), AllLanes<T>{});
   }
   return total;
+}
+
+// One plane: y (P, Q) = the sums times rows (P) and columns (Q); all: y may be written over its end.
+template <class W, bool all, class T>
+CONVOLITH_INLINE void average_plane(Field<T> x, std::int64_t P, std::int64_t Q, const T* rows, const T* columns, T* y) {
+  for (std::int64_t i = 0; i < P; ++i, x.x += W::step * x.pitch, y += Q)
+    for (std::int64_t q = 0; q < Q; q += width<T>)
+      store_row(y + q, sum_windows<W>(x.x + q * W::step, x.pitch, 2 * Q <= width<T>) * (rows[i] * load(columns + q)),
+                Q - q, all);
 }
 
 // x (N, C, H, W), y (N, C, P, Q)
@@ -72,41 +80,75 @@ CONVOLITH_INLINE void average_windows(const Pool2d& p, const T* x, T* y) {
   const Scale<T> scale(p);
   const Fields<T> fields(p);
   const Scratch<T> copies(fields.size() * max_threads());
-  for_planes(p, p.H * p.W / 8, [&](std::int64_t plane, int thread) {
+  for_planes(p, p.H * p.W / 8, [&](std::int64_t plane, std::int64_t end, int thread) {
     const Field<T> field = fields.of(x, plane, T(0), copies.get() + thread * fields.size());
+    const T *rows = scale.rows.get(), *columns = scale.columns.get();
     T* to = y + plane * p.P * p.Q;
-    for (std::int64_t i = 0; i < p.P; ++i, to += p.Q) {
-      const T* from = field.x + i * W::step * field.pitch;
-      for (std::int64_t q = 0; q < p.Q; q += width<T>)
-        store(to + q, sum_windows<W>(from + q * W::step, field.pitch) * scale.at(i, q), p.Q - q);
-    }
+    if ((end - plane - 1) * p.P * p.Q >= width<T>)
+      average_plane<W, true>(field, p.P, p.Q, rows, columns, to);
+    else
+      average_plane<W, false>(field, p.P, p.Q, rows, columns, to);
   });
 }
 
-// Windows 2 x 2 that neither overlap nor leave the plane: dy (N, C, P, Q), each quarter to four elements of dx.
-CONVOLITH_INLINE bool tiles_2x2(const Pool2d& p) {
+// Windows 2 x 2 that neither overlap nor leave the plane: each dy goes to four elements of dx.
+CONVOLITH_INLINE bool is_tiles_2x2(const Pool2d& p) {
   return is_window<Window<2, 2, 2>>(p) && p.pad_top == 0 && p.pad_left == 0 && 2 * p.P <= p.H && 2 * p.Q <= p.W;
 }
+// One plane: dy (P, Q), dx (H, W); all: dy may be read and dx written over its end.
+template <bool all, class T>
+CONVOLITH_INLINE void spread_plane(std::int64_t P, std::int64_t Q, std::int64_t H, std::int64_t W, const T* dy,
+                                   const T* rows, const T* columns, T* dx) {
+  const T* end = dx + H * W;
+  for (std::int64_t i = 0; i < P; ++i, dy += Q, dx += 2 * W) {
+    for (std::int64_t q = 0; q < Q; q += width<T>) {
+      const Vec<T> v = (all ? load(dy + q) : load(dy + q, Q - q)) * (rows[i] * load(columns + q));
+      const Vec<T> low = zip<T, false>(v, v, AllLanes<T>{}), high = zip<T, true>(v, v, AllLanes<T>{});
+      const std::int64_t n = 2 * (Q - q), w = 2 * q;
+      const bool first = all && q == 0;  // else there is something in the lower row already
+      store_row(dx + w, low, n, first);
+      store_row(dx + w + width<T>, high, n - width<T>, first);
+      store_row(dx + W + w, low, n, all);
+      store_row(dx + W + w + width<T>, high, n - width<T>, all);
+    }
+    for (std::int64_t w = 2 * Q; w < W; ++w) dx[w] = dx[W + w] = 0;
+  }
+  for (; dx < end; ++dx) *dx = 0;
+}
+// dy (N, C, P, Q), dx (N, C, H, W)
 template <class T>
 CONVOLITH_INLINE void spread_2x2(const Pool2d& p, const T* dy, T* dx) {
   const Scale<T> scale(p);
-  for_planes(p, p.H * p.W / 8, [&](std::int64_t plane, int) {
-    const T* from = dy + plane * p.P * p.Q;
+  for_planes(p, p.H * p.W / 8, [&](std::int64_t plane, std::int64_t end, int) {
+    const T *from = dy + plane * p.P * p.Q, *rows = scale.rows.get(), *columns = scale.columns.get();
     T* to = dx + plane * p.H * p.W;
-    for (std::int64_t i = 0; i < p.P; ++i, from += p.Q, to += 2 * p.W) {
-      for (std::int64_t q = 0; q < p.Q; q += width<T>) {
-        const Vec<T> v = load(from + q, p.Q - q) * scale.at(i, q);
-        const Vec<T> low = zip<T, false>(v, v, AllLanes<T>{}), high = zip<T, true>(v, v, AllLanes<T>{});
-        const std::int64_t n = 2 * (p.Q - q);
-        store(to + 2 * q, low, n);
-        store(to + p.W + 2 * q, low, n);
-        if (n <= width<T>) continue;
-        store(to + 2 * q + width<T>, high, n - width<T>);
-        store(to + p.W + 2 * q + width<T>, high, n - width<T>);
-      }
-      for (std::int64_t w = 2 * p.Q; w < p.W; ++w) to[w] = to[p.W + w] = 0;
-    }
-    for (T* end = dx + (plane + 1) * p.H * p.W; to < end; ++to) *to = 0;
+    if ((end - plane - 1) * p.P * p.Q >= 2 * width<T>)
+      spread_plane<true>(p.P, p.Q, p.H, p.W, from, rows, columns, to);
+    else
+      spread_plane<false>(p.P, p.Q, p.H, p.W, from, rows, columns, to);
+  });
+}
+
+// Stride 1: dx (N, C, H, W) is the sum of the windows over dy / divisor, dy (N, C, P, Q), with zeros around it.
+template <class W, class T>
+CONVOLITH_INLINE void gather_windows(const Pool2d& p, const T* dy, T* dx) {
+  const Scale<T> scale(p);
+  const std::int64_t rows = p.H + W::R - 1, columns = p.W + W::S - 1;
+  const std::int64_t size = rows * columns + round_up(columns, width<T>);
+  const Scratch<T> shares(size * max_threads());
+  for_planes(p, p.H * p.W / 4, [&](std::int64_t plane, std::int64_t end, int thread) {
+    T* padded = shares.get() + thread * size;
+    pad_plane(p.P, p.Q, W::R - 1 - p.pad_top, W::S - 1 - p.pad_left, rows, columns, T(0), padded,
+              [&](std::int64_t i, std::int64_t n, T* to) CONVOLITH_INLINED {
+                const T* from = dy + (plane * p.P + i) * p.Q;
+                for (std::int64_t q = 0; q < n; q += width<T>)
+                  store(to + q, load(from + q, n - q) * scale.at(i, q), n - q);
+              });
+    T* to = dx + plane * p.H * p.W;
+    const bool all = (end - plane - 1) * p.H * p.W >= width<T>;
+    for (std::int64_t h = 0; h < p.H; ++h, padded += columns, to += p.W)
+      for (std::int64_t w = 0; w < p.W; w += width<T>)
+        store_row(to + w, sum_windows<W>(padded + w, columns, false), p.W - w, all);
   });
 }
 
@@ -153,7 +195,8 @@ INSTANTIATE(avg_pool2d_forward)
 // over the rows of such windows, then over their columns: phase b of a row of dx takes the taps b, b + stride_w, ...
 template <class T>
 void avg_pool2d_backward(const Pool2d& p, const T* dy, T* dx) {
-  if (tiles_2x2(p)) return spread_2x2(p, dy, dx);
+  if (is_tiles_2x2(p)) return spread_2x2(p, dy, dx);
+  if (is_window<Window<3, 3, 1>>(p)) return gather_windows<Window<3, 3, 1>>(p, dy, dx);
   constexpr std::int64_t count = Lanes<T>::count;
   const Divisor divisor{p};
   const Scratch<T> columns(p.Q);

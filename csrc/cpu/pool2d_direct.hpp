@@ -1,5 +1,5 @@
 // Pooling in registers: windows of a fixed size and stride, read from the rows of the image as they lie in memory.
-// A vector of outputs reads over the end of its row, into the next one; those lanes are not stored.
+// A vector of outputs reads and writes over the end of its row, into the next one, which is written after it.
 #pragma once
 
 #include "pack.hpp"
@@ -83,12 +83,23 @@ struct Fields {
   }
 };
 
-// Calls f(plane, thread) for every image plane; cost: of one, in cycles.
+// The first n elements of v, or all where the rest may be overwritten.
+template <class T>
+CONVOLITH_INLINE void store_row(T* to, Vec<T> v, std::int64_t n, bool all) {
+  if (n <= 0) return;
+  if (all)
+    store(to, v);
+  else
+    store(to, v, n);
+}
+
+// Calls f(plane, end, thread) for every image plane, end being that of the planes of one task; cost: of one plane.
 template <class F>
 CONVOLITH_INLINE void for_planes(const Pool2d& p, std::int64_t cost, const F& f) {
   const std::int64_t planes = p.N * p.C, grain = max_of<std::int64_t>(1, elementwise_grain / (p.H * p.W));
   parallel_for(ceil_div(planes, grain), grain * cost, [&](std::int64_t task, int thread) {
-    for (std::int64_t i = task * grain; i < min_of(planes, (task + 1) * grain); ++i) f(i, thread);
+    const std::int64_t end = min_of(planes, (task + 1) * grain);
+    for (std::int64_t i = task * grain; i < end; ++i) f(i, end, thread);
   });
 }
 
