@@ -1,6 +1,7 @@
 // Max and min pooling: R S comparisons and one read of x per output, one write of y and of its index.
 #include "kernels.hpp"
 #include "pool2d.hpp"
+#include "pool2d_direct.hpp"
 
 namespace convolith::CONVOLITH_ISA {
 namespace {
@@ -34,6 +35,72 @@ CONVOLITH_INLINE void scan_window(const Pool2d& p, const T* x, std::int64_t row,
   }
 }
 
+// to (n) = v as 64-bit integers.
+template <class I>
+CONVOLITH_INLINE void store_indices(std::int64_t* to, Vec<I> v, std::int64_t n, bool all) {
+  if constexpr (sizeof(I) == 8) {
+    store_row(to, v, n, all);
+  } else {
+    typedef I Half __attribute__((vector_size(CONVOLITH_VECTOR_BYTES / 2)));
+    Half low, high;
+    std::memcpy(&low, &v, sizeof low);
+    std::memcpy(&high, reinterpret_cast<const char*>(&v) + sizeof low, sizeof high);
+    store_row(to, __builtin_convertvector(low, Vec<std::int64_t>), n, all);
+    store_row(to + width<std::int64_t>, __builtin_convertvector(high, Vec<std::int64_t>), n - width<std::int64_t>, all);
+  }
+}
+
+// One plane: y, indices (P, Q) from windows in x, of which element 0 has the index `corner` in rows of `W` elements;
+// all: y and indices may be written over their ends.  Whether some result is `worst`.
+template <bool minimum, class Windows, class T>
+CONVOLITH_INLINE bool extreme_plane(Field<T> x, std::int64_t P, std::int64_t Q, IntOf<T> W, IntOf<T> corner, T worst,
+                                    T* y, std::int64_t* indices, bool all) {
+  using I = IntOf<T>;
+  constexpr I step = Windows::step;
+  Vec<I> first, hopeless{};
+  for (std::int64_t i = 0; i < width<T>; ++i) first[i] = corner + static_cast<I>(i) * step;
+  for (std::int64_t i = 0; i < P; ++i, x.x += step * x.pitch, y += Q, indices += Q) {
+    for (std::int64_t q = 0; q < Q; q += width<T>) {
+      const T* from = x.x + q * step;
+      Vec<T> best = tap<Windows>(from, 0);
+      Vec<I> at{};
+#pragma GCC unroll 9
+      for (int t = 1; t < Windows::R * Windows::S; ++t) {
+        const int r = t / Windows::S, s = t % Windows::S;
+        const Vec<T> v = tap<Windows>(from + r * x.pitch, s);
+        const Vec<I> take = (minimum ? ~(v >= best) : ~(v <= best)) & (best == best);
+        best = take ? v : best;
+        at = take ? (r * W + s) - Vec<I>{} : at;
+      }
+      hopeless |= best == worst - Vec<T>{};
+      store_row(y + q, best, Q - q, all);
+      store_indices<I>(indices + q, at + first + (static_cast<I>(i) * step * W + static_cast<I>(q) * step), Q - q, all);
+    }
+  }
+  I any = 0;
+  for (std::int64_t i = 0; i < width<T>; ++i) any |= hopeless[i];
+  return any != 0;
+}
+
+// x (N, C, H, W), y, indices (N, C, P, Q)
+template <bool minimum, class Windows, class T>
+CONVOLITH_INLINE void extreme_windows(const Pool2d& p, T worst, const T* x, T* y, std::int64_t* indices) {
+  const Fields<T> fields(p);
+  const Scratch<T> copies(fields.size() * max_threads());
+  const std::int64_t out = p.P * p.Q;
+  for_planes(p, out * Windows::R * Windows::S / 8, [&](std::int64_t plane, std::int64_t end, int thread) {
+    const Field<T> field = fields.of(x, plane, worst, copies.get() + thread * fields.size());
+    const auto W = static_cast<IntOf<T>>(p.W), corner = static_cast<IntOf<T>>(-p.pad_top * p.W - p.pad_left);
+    const bool all = (end - plane - 1) * out >= width<T>;
+    T* values = y + plane * out;
+    std::int64_t* at = indices + plane * out;
+    const bool hopeless = extreme_plane<minimum, Windows>(field, p.P, p.Q, W, corner, worst, values, at, all);
+    if (!hopeless || !fields.padded) return;  // else some window may be nothing but infinities and padding
+    for (std::int64_t i = 0; i < out; ++i)
+      if (values[i] == worst) scan_window<minimum>(p, x + plane * p.H * p.W, i / p.Q, i % p.Q, values + i, at + i);
+  });
+}
+
 // A tap of all windows: where it lies in the phases, and how far behind a window's first position in the plane.
 template <class T>
 struct Tap {
@@ -55,6 +122,12 @@ CONVOLITH_INLINE void extreme_pool(const Pool2d& p, const T* x, T* y, std::int64
     return;
   }
   const T worst = static_cast<T>(minimum ? __builtin_inf() : -__builtin_inf());
+  const std::int64_t last = (p.H + p.R) * p.W + p.S;
+  if (last == static_cast<IntOf<T>>(last)) {
+    if (is_window<Window<2, 2, 2>>(p)) return extreme_windows<minimum, Window<2, 2, 2>>(p, worst, x, y, indices);
+    if (is_window<Window<3, 3, 2>>(p)) return extreme_windows<minimum, Window<3, 3, 2>>(p, worst, x, y, indices);
+    if (is_window<Window<3, 3, 1>>(p)) return extreme_windows<minimum, Window<3, 3, 1>>(p, worst, x, y, indices);
+  }
   const Phases f = Phases::of(p, T{});
   const Scratch<Tap<T>> taps(p.R * p.S);
   for (std::int64_t r = 0; r < p.R; ++r)
