@@ -65,9 +65,9 @@ CONVOLITH_INLINE Vec<T> sum_windows(const T* x, std::int64_t pitch, bool narrow)
   return total;
 }
 
-// One plane: y (P, Q) = the sums times rows (P) and columns (Q); all: y may be written over its end.
+// P rows of a plane: y (P, Q) = the sums times rows (P) and columns (Q); all: y may be written over its end.
 template <class W, bool all, class T>
-CONVOLITH_INLINE void average_plane(Field<T> x, std::int64_t P, std::int64_t Q, const T* rows, const T* columns, T* y) {
+CONVOLITH_INLINE void average_rows(Field<T> x, std::int64_t P, std::int64_t Q, const T* rows, const T* columns, T* y) {
   for (std::int64_t i = 0; i < P; ++i, x.x += W::step * x.pitch, y += Q)
     for (std::int64_t q = 0; q < Q; q += width<T>)
       store_row(y + q, sum_windows<W>(x.x + q * W::step, x.pitch, 2 * Q <= width<T>) * (rows[i] * load(columns + q)),
@@ -79,16 +79,16 @@ template <class W, class T>
 CONVOLITH_INLINE void average_windows(const Pool2d& p, const T* x, T* y) {
   const Scale<T> scale(p);
   const Fields<T> fields(p);
-  const Scratch<T> copies(fields.size() * max_threads());
-  for_planes(p, p.H * p.W / 8, [&](std::int64_t plane, std::int64_t end, int thread) {
-    const Field<T> field = fields.of(x, plane, T(0), copies.get() + thread * fields.size());
-    const T *rows = scale.rows.get(), *columns = scale.columns.get();
-    T* to = y + plane * p.P * p.Q;
-    if ((end - plane - 1) * p.P * p.Q >= width<T>)
-      average_plane<W, true>(field, p.P, p.Q, rows, columns, to);
-    else
-      average_plane<W, false>(field, p.P, p.Q, rows, columns, to);
-  });
+  const T* columns = scale.columns.get();
+  const auto each = [&](Field<T> field, std::int64_t plane, std::int64_t first, std::int64_t rows, bool all)
+                        CONVOLITH_INLINED {
+                          T* to = y + (plane * p.P + first) * p.Q;
+                          if (all)
+                            average_rows<W, true>(field, rows, p.Q, scale.rows.get() + first, columns, to);
+                          else
+                            average_rows<W, false>(field, rows, p.Q, scale.rows.get() + first, columns, to);
+                        };
+  for_fields(fields, x, T(0), p.H * p.W / 8, each);
 }
 
 // Windows 2 x 2 that neither overlap nor leave the plane: each dy goes to four elements of dx.

@@ -50,39 +50,6 @@ CONVOLITH_INLINE void pad_plane(std::int64_t H, std::int64_t W, std::int64_t top
   }
 }
 
-// The part of each image plane that the windows meet: in x, or a copy where it is padded or vectors would read past
-// the end of x.
-template <class T>
-struct Field {
-  const T* x;
-  std::int64_t pitch;
-};
-template <class T>
-struct Fields {
-  const Pool2d& p;
-  std::int64_t rows, columns, reach;
-  bool padded;
-
-  explicit CONVOLITH_INLINE Fields(const Pool2d& p)
-      : p(p),
-        rows((p.P - 1) * p.stride_h + p.R),
-        columns((p.Q - 1) * p.stride_w + p.S),
-        reach(round_up(p.Q, width<T>) * p.stride_w + p.S),
-        padded(p.pad_top > 0 || p.pad_left > 0 || rows > p.H || columns > p.W) {}
-  CONVOLITH_INLINE std::int64_t size() const { return rows * columns + reach; }
-
-  // x (N C, H, W)
-  CONVOLITH_INLINE Field<T> of(const T* x, std::int64_t plane, T fill, T* copy) const {
-    const T* from = x + plane * p.H * p.W;
-    if (!padded && plane * p.H * p.W + (rows - 1) * p.W + reach <= p.N * p.C * p.H * p.W) return {from, p.W};
-    pad_plane(p.H, p.W, p.pad_top, p.pad_left, rows, columns, fill, copy,
-              [&](std::int64_t h, std::int64_t n, T* to) CONVOLITH_INLINED {
-                map_vectors(from + h * p.W, n, to, [](auto v) CONVOLITH_INLINED { return v; });
-              });
-    return {copy, columns};
-  }
-};
-
 // The first n elements of v, or all where the rest may be overwritten.
 template <class T>
 CONVOLITH_INLINE void store_row(T* to, Vec<T> v, std::int64_t n, bool all) {
@@ -100,6 +67,57 @@ CONVOLITH_INLINE void for_planes(const Pool2d& p, std::int64_t cost, const F& f)
   parallel_for(ceil_div(planes, grain), grain * cost, [&](std::int64_t task, int thread) {
     const std::int64_t end = min_of(planes, (task + 1) * grain);
     for (std::int64_t i = task * grain; i < end; ++i) f(i, end, thread);
+  });
+}
+
+// The rows of an image plane that some windows meet: in x, or a copy where x is padded or vectors would read past its
+// end.
+template <class T>
+struct Field {
+  const T* x;
+  std::int64_t pitch;
+};
+template <class T>
+struct Fields {
+  const Pool2d& p;
+  std::int64_t columns, reach;  // of all windows; of the vectors of one row of them
+  bool padded;
+  std::int64_t chunk;  // output rows at a time, so that copies stay in cache
+
+  explicit CONVOLITH_INLINE Fields(const Pool2d& p)
+      : p(p),
+        columns((p.Q - 1) * p.stride_w + p.S),
+        reach(round_up(p.Q, width<T>) * p.stride_w + p.S),
+        padded(p.pad_top > 0 || p.pad_left > 0 || rows(p.P) > p.H || columns > p.W),
+        chunk(padded ? max_of<std::int64_t>(1, min_of(p.P, 4096 / (columns * p.stride_h))) : p.P) {}
+  CONVOLITH_INLINE std::int64_t rows(std::int64_t outputs) const { return (outputs - 1) * p.stride_h + p.R; }
+  CONVOLITH_INLINE std::int64_t size() const { return rows(chunk) * columns + reach; }
+
+  // Output rows [first, first + outputs) of one plane of x (N C, H, W).
+  CONVOLITH_INLINE Field<T> of(const T* x, std::int64_t plane, std::int64_t first, std::int64_t outputs, T fill,
+                               T* copy) const {
+    const std::int64_t top = first * p.stride_h, begin = (plane * p.H + top) * p.W;
+    if (!padded && begin + (rows(outputs) - 1) * p.W + reach <= p.N * p.C * p.H * p.W) return {x + begin, p.W};
+    pad_plane(p.H, p.W, p.pad_top - top, p.pad_left, rows(outputs), columns, fill, copy,
+              [&](std::int64_t h, std::int64_t n, T* to) CONVOLITH_INLINED {
+                map_vectors(x + (plane * p.H + h) * p.W, n, to, [](auto v) CONVOLITH_INLINED { return v; });
+              });
+    return {copy, columns};
+  }
+};
+
+// Calls f(field, plane, first output row, output rows, all) for every plane; all: the rows may be written over their
+// end, what follows them comes later in the same task.  cost: of a plane.
+template <class T, class F>
+CONVOLITH_INLINE void for_fields(const Fields<T>& fields, const T* x, T fill, std::int64_t cost, const F& f) {
+  const Pool2d& p = fields.p;
+  const Scratch<T> copies(fields.size() * max_threads());
+  for_planes(p, cost, [&](std::int64_t plane, std::int64_t end, int thread) {
+    for (std::int64_t first = 0; first < p.P; first += fields.chunk) {
+      const std::int64_t rows = min_of(fields.chunk, p.P - first);
+      const bool all = ((end - plane) * p.P - first - rows) * p.Q >= width<T>;
+      f(fields.of(x, plane, first, rows, fill, copies.get() + thread * fields.size()), plane, first, rows, all);
+    }
   });
 }
 

@@ -50,11 +50,11 @@ CONVOLITH_INLINE void store_indices(std::int64_t* to, Vec<I> v, std::int64_t n, 
   }
 }
 
-// One plane: y, indices (P, Q) from windows in x, of which element 0 has the index `corner` in rows of `W` elements;
-// all: y and indices may be written over their ends.  Whether some result is `worst`.
+// P rows of a plane: y, indices (P, Q) from windows in x, of which element 0 has the index `corner` in rows of `W`
+// elements; all: y and indices may be written over their ends.  Whether some result is `worst`.
 template <bool minimum, class Windows, class T>
-CONVOLITH_INLINE bool extreme_plane(Field<T> x, std::int64_t P, std::int64_t Q, IntOf<T> W, IntOf<T> corner, T worst,
-                                    T* y, std::int64_t* indices, bool all) {
+CONVOLITH_INLINE bool extreme_rows(Field<T> x, std::int64_t P, std::int64_t Q, IntOf<T> W, IntOf<T> corner, T worst,
+                                   T* y, std::int64_t* indices, bool all) {
   using I = IntOf<T>;
   constexpr I step = Windows::step;
   Vec<I> first, hopeless{};
@@ -86,19 +86,17 @@ CONVOLITH_INLINE bool extreme_plane(Field<T> x, std::int64_t P, std::int64_t Q, 
 template <bool minimum, class Windows, class T>
 CONVOLITH_INLINE void extreme_windows(const Pool2d& p, T worst, const T* x, T* y, std::int64_t* indices) {
   const Fields<T> fields(p);
-  const Scratch<T> copies(fields.size() * max_threads());
-  const std::int64_t out = p.P * p.Q;
-  for_planes(p, out * Windows::R * Windows::S / 8, [&](std::int64_t plane, std::int64_t end, int thread) {
-    const Field<T> field = fields.of(x, plane, worst, copies.get() + thread * fields.size());
-    const auto W = static_cast<IntOf<T>>(p.W), corner = static_cast<IntOf<T>>(-p.pad_top * p.W - p.pad_left);
-    const bool all = (end - plane - 1) * out >= width<T>;
-    T* values = y + plane * out;
-    std::int64_t* at = indices + plane * out;
-    const bool hopeless = extreme_plane<minimum, Windows>(field, p.P, p.Q, W, corner, worst, values, at, all);
+  const auto each = [&](Field<T> field, std::int64_t plane, std::int64_t first, std::int64_t rows,
+                        bool all) CONVOLITH_INLINED {
+    const auto corner = static_cast<IntOf<T>>((first * p.stride_h - p.pad_top) * p.W - p.pad_left);
+    const std::int64_t begin = (plane * p.P + first) * p.Q;
+    const bool hopeless = extreme_rows<minimum, Windows>(field, rows, p.Q, static_cast<IntOf<T>>(p.W), corner, worst,
+                                                         y + begin, indices + begin, all);
     if (!hopeless || !fields.padded) return;  // else some window may be nothing but infinities and padding
-    for (std::int64_t i = 0; i < out; ++i)
-      if (values[i] == worst) scan_window<minimum>(p, x + plane * p.H * p.W, i / p.Q, i % p.Q, values + i, at + i);
-  });
+    for (std::int64_t i = begin; i < begin + rows * p.Q; ++i)
+      if (y[i] == worst) scan_window<minimum>(p, x + plane * p.H * p.W, i / p.Q % p.P, i % p.Q, y + i, indices + i);
+  };
+  for_fields(fields, x, worst, p.P * p.Q * Windows::R * Windows::S / 8, each);
 }
 
 // A tap of all windows: where it lies in the phases, and how far behind a window's first position in the plane.
