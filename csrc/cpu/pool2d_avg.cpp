@@ -43,19 +43,17 @@ struct Scale {
   CONVOLITH_INLINE Vec<T> at(std::int64_t i, std::int64_t q) const { return rows.get()[i] * load(columns.get() + q); }
 };
 
-// The sums of the windows whose first elements are x, x + step, ...: first down the columns, then across.  narrow: half
-// of the sums are enough.
-template <class W, class T>
+// The sums of the first `rows` rows of windows, of which x, x + step, ... are the first elements: first down, then
+// across.  narrow: half of the sums are enough.
+template <class W, int rows, class T>
 CONVOLITH_INLINE Vec<T> sum_windows(const T* x, std::int64_t pitch, bool narrow) {
   const auto column = [&](std::int64_t s) CONVOLITH_INLINED {
     Vec<T> total = load(x + s);
-#pragma GCC unroll 4
-    for (int r = 1; r < W::R; ++r) total += load(x + r * pitch + s);
+    for (int r = 1; r < rows; ++r) total += load(x + r * pitch + s);
     return total;
   };
   Vec<T> total = column(0);
   if constexpr (W::step == 1) {
-#pragma GCC unroll 4
     for (int s = 1; s < W::S; ++s) total += column(s);
   } else {
     const Vec<T> next = narrow ? total : column(width<T>);
@@ -65,13 +63,31 @@ CONVOLITH_INLINE Vec<T> sum_windows(const T* x, std::int64_t pitch, bool narrow)
   return total;
 }
 
-// P rows of a plane: y (P, Q) = the sums times rows (P) and columns (Q); all: y may be written over its end.
-template <class W, bool all, class T>
-CONVOLITH_INLINE void average_rows(Field<T> x, std::int64_t P, std::int64_t Q, const T* rows, const T* columns, T* y) {
-  for (std::int64_t i = 0; i < P; ++i, x.x += W::step * x.pitch, y += Q)
-    for (std::int64_t q = 0; q < Q; q += width<T>)
-      store_row(y + q, sum_windows<W>(x.x + q * W::step, x.pitch, 2 * Q <= width<T>) * (rows[i] * load(columns + q)),
-                Q - q, all);
+// P rows of a plane: y (P, Q) = f(sums, i, q); all: y may be written over its end.  Where windows overlap, down the
+// columns: rows are summed across once.
+template <class W, class T, class F>
+CONVOLITH_INLINE void sum_rows(Field<T> x, std::int64_t P, std::int64_t Q, T* y, bool all, const F& f) {
+  constexpr int kept = W::R - W::step;
+  const bool narrow = 2 * Q <= width<T>;
+  if constexpr (kept == 0) {
+    for (std::int64_t i = 0; i < P; ++i, x.x += W::step * x.pitch, y += Q)
+      for (std::int64_t q = 0; q < Q; q += width<T>)
+        store_row(y + q, f(sum_windows<W, W::R>(x.x + q * W::step, x.pitch, narrow), i, q), Q - q, all);
+    return;
+  }
+  for (std::int64_t q = 0; q < Q; q += width<T>) {
+    const T* from = x.x + q * W::step;
+    T* to = y + q;
+    Vec<T> row[W::R];
+    for (int r = 0; r < kept; ++r, from += x.pitch) row[W::step + r] = sum_windows<W, 1>(from, x.pitch, narrow);
+    for (std::int64_t i = 0; i < P; ++i, to += Q) {
+      for (int r = 0; r < kept; ++r) row[r] = row[W::step + r];
+      for (int r = kept; r < W::R; ++r, from += x.pitch) row[r] = sum_windows<W, 1>(from, x.pitch, narrow);
+      Vec<T> total = row[0];
+      for (int r = 1; r < W::R; ++r) total += row[r];
+      store_row(to, f(total, i, q), Q - q, all && q == 0);
+    }
+  }
 }
 
 // x (N, C, H, W), y (N, C, P, Q)
@@ -80,13 +96,12 @@ CONVOLITH_INLINE void average_windows(const Pool2d& p, const T* x, T* y) {
   const Scale<T> scale(p);
   const Fields<T> fields(p);
   const T* columns = scale.columns.get();
-  const auto each = [&](Field<T> field, std::int64_t plane, std::int64_t first, std::int64_t rows, bool all)
+  const auto each = [&](Field<T> field, std::int64_t plane, std::int64_t first, std::int64_t outputs, bool all)
                         CONVOLITH_INLINED {
-                          T* to = y + (plane * p.P + first) * p.Q;
-                          if (all)
-                            average_rows<W, true>(field, rows, p.Q, scale.rows.get() + first, columns, to);
-                          else
-                            average_rows<W, false>(field, rows, p.Q, scale.rows.get() + first, columns, to);
+                          const T* rows = scale.rows.get() + first;
+                          sum_rows<W>(field, outputs, p.Q, y + (plane * p.P + first) * p.Q, all,
+                                      [=](Vec<T> total, std::int64_t i, std::int64_t q)
+                                          CONVOLITH_INLINED { return total * (rows[i] * load(columns + q)); });
                         };
   for_fields(fields, x, T(0), p.H * p.W / 8, each);
 }
@@ -133,22 +148,20 @@ CONVOLITH_INLINE void spread_2x2(const Pool2d& p, const T* dy, T* dx) {
 template <class W, class T>
 CONVOLITH_INLINE void gather_windows(const Pool2d& p, const T* dy, T* dx) {
   const Scale<T> scale(p);
-  const std::int64_t rows = p.H + W::R - 1, columns = p.W + W::S - 1;
-  const std::int64_t size = rows * columns + round_up(columns, width<T>);
+  const std::int64_t rows = p.H + W::R - 1, columns = p.W + W::S - 1, pitch = round_up(columns, Lanes<T>::count);
+  const std::int64_t size = (rows + 1) * pitch;
   const Scratch<T> shares(size * max_threads());
   for_planes(p, p.H * p.W / 4, [&](std::int64_t plane, std::int64_t end, int thread) {
     T* padded = shares.get() + thread * size;
-    pad_plane(p.P, p.Q, W::R - 1 - p.pad_top, W::S - 1 - p.pad_left, rows, columns, T(0), padded,
+    pad_plane(p.P, p.Q, W::R - 1 - p.pad_top, W::S - 1 - p.pad_left, rows, columns, pitch, T(0), padded,
               [&](std::int64_t i, std::int64_t n, T* to) CONVOLITH_INLINED {
                 const T* from = dy + (plane * p.P + i) * p.Q;
                 for (std::int64_t q = 0; q < n; q += width<T>)
                   store(to + q, load(from + q, n - q) * scale.at(i, q), n - q);
               });
-    T* to = dx + plane * p.H * p.W;
     const bool all = (end - plane - 1) * p.H * p.W >= width<T>;
-    for (std::int64_t h = 0; h < p.H; ++h, padded += columns, to += p.W)
-      for (std::int64_t w = 0; w < p.W; w += width<T>)
-        store_row(to + w, sum_windows<W>(padded + w, columns, false), p.W - w, all);
+    sum_rows<W>(Field<T>{padded, pitch}, p.H, p.W, dx + plane * p.H * p.W, all,
+                [](Vec<T> total, std::int64_t, std::int64_t) CONVOLITH_INLINED { return total; });
   });
 }
 

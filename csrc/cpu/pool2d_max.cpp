@@ -50,6 +50,25 @@ CONVOLITH_INLINE void store_indices(std::int64_t* to, Vec<I> v, std::int64_t n, 
   }
 }
 
+template <class T>
+struct Extremes {
+  Vec<T> value;
+  Vec<IntOf<T>> at;
+};
+template <bool minimum, class T>
+CONVOLITH_INLINE Extremes<T> better_of(Extremes<T> best, Vec<T> v, Vec<IntOf<T>> at) {
+  const Vec<IntOf<T>> take = (minimum ? ~(v >= best.value) : ~(v <= best.value)) & (best.value == best.value);
+  return {take ? v : best.value, take ? at : best.at};
+}
+// Of the windows' first rows, of which x, x + step, ... are the first elements.
+template <bool minimum, class Windows, class T>
+CONVOLITH_INLINE Extremes<T> extremes_across(const T* x) {
+  Extremes<T> best{tap<Windows>(x, 0), Vec<IntOf<T>>{}};
+#pragma GCC unroll 4
+  for (int s = 1; s < Windows::S; ++s) best = better_of<minimum>(best, tap<Windows>(x, s), s - Vec<IntOf<T>>{});
+  return best;
+}
+
 // P rows of a plane: y, indices (P, Q) from windows in x, of which element 0 has the index `corner` in rows of `W`
 // elements; all: y and indices may be written over their ends.  Whether some result is `worst`.
 template <bool minimum, class Windows, class T>
@@ -57,24 +76,34 @@ CONVOLITH_INLINE bool extreme_rows(Field<T> x, std::int64_t P, std::int64_t Q, I
                                    T* y, std::int64_t* indices, bool all) {
   using I = IntOf<T>;
   constexpr I step = Windows::step;
+  constexpr int kept = Windows::R - Windows::step;
   Vec<I> first, hopeless{};
   for (std::int64_t i = 0; i < width<T>; ++i) first[i] = corner + static_cast<I>(i) * step;
-  for (std::int64_t i = 0; i < P; ++i, x.x += step * x.pitch, y += Q, indices += Q) {
+  const auto finish = [&](Extremes<T>(&row)[Windows::R], std::int64_t i, std::int64_t q, bool over) CONVOLITH_INLINED {
+    Extremes<T> best = row[0];
+    for (int r = 1; r < Windows::R; ++r) best = better_of<minimum>(best, row[r].value, row[r].at + r * W);
+    hopeless |= best.value == worst - Vec<T>{};
+    const Vec<I> here = first + (static_cast<I>(i) * step * W + static_cast<I>(q) * step);
+    store_row(y + i * Q + q, best.value, Q - q, over);
+    store_indices<I>(indices + i * Q + q, best.at + here, Q - q, over);
+  };
+  if constexpr (kept == 0) {
+    for (std::int64_t i = 0; i < P; ++i, x.x += step * x.pitch)
+      for (std::int64_t q = 0; q < Q; q += width<T>) {
+        Extremes<T> row[Windows::R];
+        for (int r = 0; r < Windows::R; ++r) row[r] = extremes_across<minimum, Windows>(x.x + r * x.pitch + q * step);
+        finish(row, i, q, all);
+      }
+  } else {
     for (std::int64_t q = 0; q < Q; q += width<T>) {
       const T* from = x.x + q * step;
-      Vec<T> best = tap<Windows>(from, 0);
-      Vec<I> at{};
-#pragma GCC unroll 9
-      for (int t = 1; t < Windows::R * Windows::S; ++t) {
-        const int r = t / Windows::S, s = t % Windows::S;
-        const Vec<T> v = tap<Windows>(from + r * x.pitch, s);
-        const Vec<I> take = (minimum ? ~(v >= best) : ~(v <= best)) & (best == best);
-        best = take ? v : best;
-        at = take ? (r * W + s) - Vec<I>{} : at;
+      Extremes<T> row[Windows::R];  // rows that the next windows share are kept
+      for (int r = 0; r < kept; ++r, from += x.pitch) row[step + r] = extremes_across<minimum, Windows>(from);
+      for (std::int64_t i = 0; i < P; ++i) {
+        for (int r = 0; r < kept; ++r) row[r] = row[step + r];
+        for (int r = kept; r < Windows::R; ++r, from += x.pitch) row[r] = extremes_across<minimum, Windows>(from);
+        finish(row, i, q, all && q == 0);
       }
-      hopeless |= best == worst - Vec<T>{};
-      store_row(y + q, best, Q - q, all);
-      store_indices<I>(indices + q, at + first + (static_cast<I>(i) * step * W + static_cast<I>(q) * step), Q - q, all);
     }
   }
   I any = 0;
