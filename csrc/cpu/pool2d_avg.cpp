@@ -70,9 +70,12 @@ CONVOLITH_INLINE void sum_rows(Field<T> x, std::int64_t P, std::int64_t Q, T* y,
   constexpr int kept = W::R - W::step;
   const bool narrow = 2 * Q <= width<T>;
   if constexpr (kept == 0) {
-    for (std::int64_t i = 0; i < P; ++i, x.x += W::step * x.pitch, y += Q)
-      for (std::int64_t q = 0; q < Q; q += width<T>)
-        store_row(y + q, f(sum_windows<W, W::R>(x.x + q * W::step, x.pitch, narrow), i, q), Q - q, all);
+    const auto each = [&](bool over) CONVOLITH_INLINED {
+      for (std::int64_t i = 0; i < P; ++i, x.x += W::step * x.pitch, y += Q)
+        for (std::int64_t q = 0; q < Q; q += width<T>)
+          store_row(y + q, f(sum_windows<W, W::R>(x.x + q * W::step, x.pitch, narrow), i, q), Q - q, over);
+    };
+    all ? each(true) : each(false);
     return;
   }
   for (std::int64_t q = 0; q < Q; q += width<T>) {

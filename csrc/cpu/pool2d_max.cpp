@@ -219,9 +219,13 @@ void max_pool2d_backward(const AdaptivePool2d& p, const T* dy, const std::int64_
   parallel_ranges(p.N * p.C, max_of<std::int64_t>(1, elementwise_grain / (in + 4 * out)),
                   [&](std::int64_t begin, std::int64_t end) {
                     for (std::int64_t plane = begin; plane < end; ++plane) {
-                      std::memset(dx + plane * in, 0, static_cast<std::size_t>(in) * sizeof(T));
-                      for (std::int64_t i = plane * out; i < (plane + 1) * out; ++i)
-                        dx[plane * in + indices[i]] += dy[i];
+                      T* __restrict to = dx + plane * in;
+                      const T* __restrict from = dy + plane * out;
+                      const std::int64_t* __restrict at = indices + plane * out;
+                      const std::int64_t n = out;
+                      std::memset(to, 0, static_cast<std::size_t>(in) * sizeof(T));
+#pragma GCC unroll 4
+                      for (std::int64_t i = 0; i < n; ++i) to[at[i]] += from[i];
                     }
                   });
 }
