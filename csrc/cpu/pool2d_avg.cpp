@@ -1,6 +1,7 @@
 // Average pooling: R S additions per output, one read of x, one write of y; backward the other way round.
 #include "kernels.hpp"
 #include "pool2d.hpp"
+#include "pool2d_direct.hpp"
 
 namespace convolith::CONVOLITH_ISA {
 namespace {
@@ -28,11 +29,153 @@ struct Divisor {
   }
 };
 
+// Reciprocals of the divisor: scale (P, Q) = rows[i] * columns[q], with columns (Q) padded to whole vectors.
+template <class T>
+struct Scale {
+  const Scratch<T> rows, columns;
+
+  explicit Scale(const Pool2d& p) : rows(p.P), columns(round_up(p.Q, width<T>)) {
+    const Divisor divisor{p};
+    divisor.columns(columns.get());
+    for (std::int64_t i = 0; i < p.P; ++i) rows.get()[i] = 1 / static_cast<T>(divisor.row(i));
+    for (std::int64_t q = 0; q < round_up(p.Q, width<T>); ++q) columns.get()[q] = q < p.Q ? 1 / columns.get()[q] : T(0);
+  }
+  CONVOLITH_INLINE Vec<T> at(std::int64_t i, std::int64_t q) const { return rows.get()[i] * load(columns.get() + q); }
+};
+
+// The sums of the first `rows` rows of windows, of which x, x + step, ... are the first elements: first down, then
+// across.  narrow: half of the sums are enough.
+template <class W, int rows, class T>
+CONVOLITH_INLINE Vec<T> sum_windows(const T* x, std::int64_t pitch, bool narrow) {
+  const auto column = [&](std::int64_t s) CONVOLITH_INLINED {
+    Vec<T> total = load(x + s);
+    for (int r = 1; r < rows; ++r) total += load(x + r * pitch + s);
+    return total;
+  };
+  Vec<T> total = column(0);
+  if constexpr (W::step == 1) {
+    for (int s = 1; s < W::S; ++s) total += column(s);
+  } else {
+    const Vec<T> next = narrow ? total : column(width<T>);
+    total = alternate<T, 0>(total, next, AllLanes<T>{}) + alternate<T, 1>(total, next, AllLanes<T>{});
+    if constexpr (W::S == 3) total += alternate<T, 0>(column(2), column(2 + width<T>), AllLanes<T>{});
+  }
+  return total;
+}
+
+// P rows of a plane: y (P, Q) = f(sums, i, q); all: y may be written over its end.  Where windows overlap, down the
+// columns: rows are summed across once.
+template <class W, class T, class F>
+CONVOLITH_INLINE void sum_rows(Field<T> x, std::int64_t P, std::int64_t Q, T* y, bool all, const F& f) {
+  constexpr int kept = W::R - W::step;
+  const bool narrow = 2 * Q <= width<T>;
+  if constexpr (kept == 0) {
+    const auto each = [&](bool over) CONVOLITH_INLINED {
+      for (std::int64_t i = 0; i < P; ++i, x.x += W::step * x.pitch, y += Q)
+        for (std::int64_t q = 0; q < Q; q += width<T>)
+          store_row(y + q, f(sum_windows<W, W::R>(x.x + q * W::step, x.pitch, narrow), i, q), Q - q, over);
+    };
+    all ? each(true) : each(false);
+    return;
+  }
+  for (std::int64_t q = 0; q < Q; q += width<T>) {
+    const T* from = x.x + q * W::step;
+    T* to = y + q;
+    Vec<T> row[W::R];
+    for (int r = 0; r < kept; ++r, from += x.pitch) row[W::step + r] = sum_windows<W, 1>(from, x.pitch, narrow);
+    for (std::int64_t i = 0; i < P; ++i, to += Q) {
+      for (int r = 0; r < kept; ++r) row[r] = row[W::step + r];
+      for (int r = kept; r < W::R; ++r, from += x.pitch) row[r] = sum_windows<W, 1>(from, x.pitch, narrow);
+      Vec<T> total = row[0];
+      for (int r = 1; r < W::R; ++r) total += row[r];
+      store_row(to, f(total, i, q), Q - q, all && q == 0);
+    }
+  }
+}
+
+// x (N, C, H, W), y (N, C, P, Q)
+template <class W, class T>
+CONVOLITH_INLINE void average_windows(const Pool2d& p, const T* x, T* y) {
+  const Scale<T> scale(p);
+  const Fields<T> fields(p);
+  const T* columns = scale.columns.get();
+  const auto each = [&](Field<T> field, std::int64_t plane, std::int64_t first, std::int64_t outputs, bool all)
+                        CONVOLITH_INLINED {
+                          const T* rows = scale.rows.get() + first;
+                          sum_rows<W>(field, outputs, p.Q, y + (plane * p.P + first) * p.Q, all,
+                                      [=](Vec<T> total, std::int64_t i, std::int64_t q)
+                                          CONVOLITH_INLINED { return total * (rows[i] * load(columns + q)); });
+                        };
+  for_fields(fields, x, T(0), p.H * p.W / 8, each);
+}
+
+// Windows 2 x 2 that neither overlap nor leave the plane: each dy goes to four elements of dx.
+CONVOLITH_INLINE bool is_tiles_2x2(const Pool2d& p) {
+  return is_window<Window<2, 2, 2>>(p) && p.pad_top == 0 && p.pad_left == 0 && 2 * p.P <= p.H && 2 * p.Q <= p.W;
+}
+// One plane: dy (P, Q), dx (H, W); all: dy may be read and dx written over its end.
+template <bool all, class T>
+CONVOLITH_INLINE void spread_plane(std::int64_t P, std::int64_t Q, std::int64_t H, std::int64_t W, const T* dy,
+                                   const T* rows, const T* columns, T* dx) {
+  const T* end = dx + H * W;
+  for (std::int64_t i = 0; i < P; ++i, dy += Q, dx += 2 * W) {
+    for (std::int64_t q = 0; q < Q; q += width<T>) {
+      const Vec<T> v = (all ? load(dy + q) : load(dy + q, Q - q)) * (rows[i] * load(columns + q));
+      const Vec<T> low = zip<T, false>(v, v, AllLanes<T>{}), high = zip<T, true>(v, v, AllLanes<T>{});
+      const std::int64_t n = 2 * (Q - q), w = 2 * q;
+      const bool first = all && q == 0;  // else there is something in the lower row already
+      store_row(dx + w, low, n, first);
+      store_row(dx + w + width<T>, high, n - width<T>, first);
+      store_row(dx + W + w, low, n, all);
+      store_row(dx + W + w + width<T>, high, n - width<T>, all);
+    }
+    for (std::int64_t w = 2 * Q; w < W; ++w) dx[w] = dx[W + w] = 0;
+  }
+  for (; dx < end; ++dx) *dx = 0;
+}
+// dy (N, C, P, Q), dx (N, C, H, W)
+template <class T>
+CONVOLITH_INLINE void spread_2x2(const Pool2d& p, const T* dy, T* dx) {
+  const Scale<T> scale(p);
+  for_planes(p, p.H * p.W / 8, [&](std::int64_t plane, std::int64_t end, int) {
+    const T *from = dy + plane * p.P * p.Q, *rows = scale.rows.get(), *columns = scale.columns.get();
+    T* to = dx + plane * p.H * p.W;
+    if ((end - plane - 1) * p.P * p.Q >= 2 * width<T>)
+      spread_plane<true>(p.P, p.Q, p.H, p.W, from, rows, columns, to);
+    else
+      spread_plane<false>(p.P, p.Q, p.H, p.W, from, rows, columns, to);
+  });
+}
+
+// Stride 1: dx (N, C, H, W) is the sum of the windows over dy / divisor, dy (N, C, P, Q), with zeros around it.
+template <class W, class T>
+CONVOLITH_INLINE void gather_windows(const Pool2d& p, const T* dy, T* dx) {
+  const Scale<T> scale(p);
+  const std::int64_t rows = p.H + W::R - 1, columns = p.W + W::S - 1, pitch = round_up(columns, Lanes<T>::count);
+  const std::int64_t size = (rows + 1) * pitch;
+  const Scratch<T> shares(size * max_threads());
+  for_planes(p, p.H * p.W / 4, [&](std::int64_t plane, std::int64_t end, int thread) {
+    T* padded = shares.get() + thread * size;
+    pad_plane(p.P, p.Q, W::R - 1 - p.pad_top, W::S - 1 - p.pad_left, rows, columns, pitch, T(0), padded,
+              [&](std::int64_t i, std::int64_t n, T* to) CONVOLITH_INLINED {
+                const T* from = dy + (plane * p.P + i) * p.Q;
+                for (std::int64_t q = 0; q < n; q += width<T>)
+                  store(to + q, load(from + q, n - q) * scale.at(i, q), n - q);
+              });
+    const bool all = (end - plane - 1) * p.H * p.W >= width<T>;
+    sum_rows<W>(Field<T>{padded, pitch}, p.H, p.W, dx + plane * p.H * p.W, all,
+                [](Vec<T> total, std::int64_t, std::int64_t) CONVOLITH_INLINED { return total; });
+  });
+}
+
 }  // namespace
 
 // x (N, C, H, W), y (N, C, P, Q)
 template <class T>
 void avg_pool2d_forward(const Pool2d& p, const T* x, T* y) {
+  if (is_window<Window<2, 2, 2>>(p)) return average_windows<Window<2, 2, 2>>(p, x, y);
+  if (is_window<Window<3, 3, 1>>(p)) return average_windows<Window<3, 3, 1>>(p, x, y);
+  if (is_window<Window<3, 3, 2>>(p)) return average_windows<Window<3, 3, 2>>(p, x, y);
   constexpr std::int64_t count = Lanes<T>::count;
   const Divisor divisor{p};
   const Scratch<T> columns(p.Q);
@@ -68,6 +211,8 @@ INSTANTIATE(avg_pool2d_forward)
 // over the rows of such windows, then over their columns: phase b of a row of dx takes the taps b, b + stride_w, ...
 template <class T>
 void avg_pool2d_backward(const Pool2d& p, const T* dy, T* dx) {
+  if (is_tiles_2x2(p)) return spread_2x2(p, dy, dx);
+  if (is_window<Window<3, 3, 1>>(p)) return gather_windows<Window<3, 3, 1>>(p, dy, dx);
   constexpr std::int64_t count = Lanes<T>::count;
   const Divisor divisor{p};
   const Scratch<T> columns(p.Q);

@@ -1,6 +1,7 @@
 // Max and min pooling: R S comparisons and one read of x per output, one write of y and of its index.
 #include "kernels.hpp"
 #include "pool2d.hpp"
+#include "pool2d_direct.hpp"
 
 namespace convolith::CONVOLITH_ISA {
 namespace {
@@ -34,6 +35,99 @@ CONVOLITH_INLINE void scan_window(const Pool2d& p, const T* x, std::int64_t row,
   }
 }
 
+// to (n) = v as 64-bit integers.
+template <class I>
+CONVOLITH_INLINE void store_indices(std::int64_t* to, Vec<I> v, std::int64_t n, bool all) {
+  if constexpr (sizeof(I) == 8) {
+    store_row(to, v, n, all);
+  } else {
+    typedef I Half __attribute__((vector_size(CONVOLITH_VECTOR_BYTES / 2)));
+    Half low, high;
+    std::memcpy(&low, &v, sizeof low);
+    std::memcpy(&high, reinterpret_cast<const char*>(&v) + sizeof low, sizeof high);
+    store_row(to, __builtin_convertvector(low, Vec<std::int64_t>), n, all);
+    store_row(to + width<std::int64_t>, __builtin_convertvector(high, Vec<std::int64_t>), n - width<std::int64_t>, all);
+  }
+}
+
+template <class T>
+struct Extremes {
+  Vec<T> value;
+  Vec<IntOf<T>> at;
+};
+template <bool minimum, class T>
+CONVOLITH_INLINE Extremes<T> better_of(Extremes<T> best, Vec<T> v, Vec<IntOf<T>> at) {
+  const Vec<IntOf<T>> take = (minimum ? ~(v >= best.value) : ~(v <= best.value)) & (best.value == best.value);
+  return {take ? v : best.value, take ? at : best.at};
+}
+// Of the windows' first rows, of which x, x + step, ... are the first elements.
+template <bool minimum, class Windows, class T>
+CONVOLITH_INLINE Extremes<T> extremes_across(const T* x) {
+  Extremes<T> best{tap<Windows>(x, 0), Vec<IntOf<T>>{}};
+#pragma GCC unroll 4
+  for (int s = 1; s < Windows::S; ++s) best = better_of<minimum>(best, tap<Windows>(x, s), s - Vec<IntOf<T>>{});
+  return best;
+}
+
+// P rows of a plane: y, indices (P, Q) from windows in x, of which element 0 has the index `corner` in rows of `W`
+// elements; all: y and indices may be written over their ends.  Whether some result is `worst`.
+template <bool minimum, class Windows, class T>
+CONVOLITH_INLINE bool extreme_rows(Field<T> x, std::int64_t P, std::int64_t Q, IntOf<T> W, IntOf<T> corner, T worst,
+                                   T* y, std::int64_t* indices, bool all) {
+  using I = IntOf<T>;
+  constexpr I step = Windows::step;
+  constexpr int kept = Windows::R - Windows::step;
+  Vec<I> first, hopeless{};
+  for (std::int64_t i = 0; i < width<T>; ++i) first[i] = corner + static_cast<I>(i) * step;
+  const auto finish = [&](Extremes<T>(&row)[Windows::R], std::int64_t i, std::int64_t q, bool over) CONVOLITH_INLINED {
+    Extremes<T> best = row[0];
+    for (int r = 1; r < Windows::R; ++r) best = better_of<minimum>(best, row[r].value, row[r].at + r * W);
+    hopeless |= best.value == worst - Vec<T>{};
+    const Vec<I> here = first + (static_cast<I>(i) * step * W + static_cast<I>(q) * step);
+    store_row(y + i * Q + q, best.value, Q - q, over);
+    store_indices<I>(indices + i * Q + q, best.at + here, Q - q, over);
+  };
+  if constexpr (kept == 0) {
+    for (std::int64_t i = 0; i < P; ++i, x.x += step * x.pitch)
+      for (std::int64_t q = 0; q < Q; q += width<T>) {
+        Extremes<T> row[Windows::R];
+        for (int r = 0; r < Windows::R; ++r) row[r] = extremes_across<minimum, Windows>(x.x + r * x.pitch + q * step);
+        finish(row, i, q, all);
+      }
+  } else {
+    for (std::int64_t q = 0; q < Q; q += width<T>) {
+      const T* from = x.x + q * step;
+      Extremes<T> row[Windows::R];  // rows that the next windows share are kept
+      for (int r = 0; r < kept; ++r, from += x.pitch) row[step + r] = extremes_across<minimum, Windows>(from);
+      for (std::int64_t i = 0; i < P; ++i) {
+        for (int r = 0; r < kept; ++r) row[r] = row[step + r];
+        for (int r = kept; r < Windows::R; ++r, from += x.pitch) row[r] = extremes_across<minimum, Windows>(from);
+        finish(row, i, q, all && q == 0);
+      }
+    }
+  }
+  I any = 0;
+  for (std::int64_t i = 0; i < width<T>; ++i) any |= hopeless[i];
+  return any != 0;
+}
+
+// x (N, C, H, W), y, indices (N, C, P, Q)
+template <bool minimum, class Windows, class T>
+CONVOLITH_INLINE void extreme_windows(const Pool2d& p, T worst, const T* x, T* y, std::int64_t* indices) {
+  const Fields<T> fields(p);
+  const auto each = [&](Field<T> field, std::int64_t plane, std::int64_t first, std::int64_t rows,
+                        bool all) CONVOLITH_INLINED {
+    const auto corner = static_cast<IntOf<T>>((first * p.stride_h - p.pad_top) * p.W - p.pad_left);
+    const std::int64_t begin = (plane * p.P + first) * p.Q;
+    const bool hopeless = extreme_rows<minimum, Windows>(field, rows, p.Q, static_cast<IntOf<T>>(p.W), corner, worst,
+                                                         y + begin, indices + begin, all);
+    if (!hopeless || !fields.padded) return;  // else some window may be nothing but infinities and padding
+    for (std::int64_t i = begin; i < begin + rows * p.Q; ++i)
+      if (y[i] == worst) scan_window<minimum>(p, x + plane * p.H * p.W, i / p.Q % p.P, i % p.Q, y + i, indices + i);
+  };
+  for_fields(fields, x, worst, p.P * p.Q * Windows::R * Windows::S / 8, each);
+}
+
 // A tap of all windows: where it lies in the phases, and how far behind a window's first position in the plane.
 template <class T>
 struct Tap {
@@ -55,6 +149,12 @@ CONVOLITH_INLINE void extreme_pool(const Pool2d& p, const T* x, T* y, std::int64
     return;
   }
   const T worst = static_cast<T>(minimum ? __builtin_inf() : -__builtin_inf());
+  const std::int64_t last = (p.H + p.R) * p.W + p.S;
+  if (last == static_cast<IntOf<T>>(last)) {
+    if (is_window<Window<2, 2, 2>>(p)) return extreme_windows<minimum, Window<2, 2, 2>>(p, worst, x, y, indices);
+    if (is_window<Window<3, 3, 2>>(p)) return extreme_windows<minimum, Window<3, 3, 2>>(p, worst, x, y, indices);
+    if (is_window<Window<3, 3, 1>>(p)) return extreme_windows<minimum, Window<3, 3, 1>>(p, worst, x, y, indices);
+  }
   const Phases f = Phases::of(p, T{});
   const Scratch<Tap<T>> taps(p.R * p.S);
   for (std::int64_t r = 0; r < p.R; ++r)
@@ -123,9 +223,13 @@ void max_pool2d_backward(const AdaptivePool2d& p, const T* dy, const std::int64_
   parallel_ranges(p.N * p.C, max_of<std::int64_t>(1, elementwise_grain / (in + 4 * out)),
                   [&](std::int64_t begin, std::int64_t end) {
                     for (std::int64_t plane = begin; plane < end; ++plane) {
-                      std::memset(dx + plane * in, 0, static_cast<std::size_t>(in) * sizeof(T));
-                      for (std::int64_t i = plane * out; i < (plane + 1) * out; ++i)
-                        dx[plane * in + indices[i]] += dy[i];
+                      T* __restrict to = dx + plane * in;
+                      const T* __restrict from = dy + plane * out;
+                      const std::int64_t* __restrict at = indices + plane * out;
+                      const std::int64_t n = out;
+                      std::memset(to, 0, static_cast<std::size_t>(in) * sizeof(T));
+#pragma GCC unroll 4
+                      for (std::int64_t i = 0; i < n; ++i) to[at[i]] += from[i];
                     }
                   });
 }

@@ -106,9 +106,12 @@ Array scatter(const char* family, const Array& dy, const Array& indices, const S
                 text(shape), "; N and C must be equal");
   const std::int64_t plane = shape[2] * shape[3], n = indices.size();
   const std::int64_t* index = indices.ptr<std::int64_t>();
-  std::int64_t outside = 0;  // its sign bit is set by an index < 0 or >= plane
-  for (std::int64_t i = 0; i < n; ++i) outside |= index[i] | (plane - 1 - (index[i] & INT64_MAX));
-  for (std::int64_t i = 0; outside < 0 && i < n; ++i)
+  std::uint64_t outside = 0;  // its highest bit is set by an index < 0 or >= plane
+  for (std::int64_t i = 0; i < n; ++i) {
+    const auto at = static_cast<std::uint64_t>(index[i]);
+    outside |= at | (static_cast<std::uint64_t>(plane - 1) - at);
+  }
+  for (std::int64_t i = 0; outside >> 63 && i < n; ++i)
     check.require(index[i] >= 0 && index[i] < plane, "indices must be in [0, ", plane, ") for planes of ",
                   size(shape[2], shape[3]), ", got ", index[i]);
   const Array dx = check.output(out, shape, dy.dtype, {&dy, &indices});

@@ -16,6 +16,9 @@ from convolith import reference
 # Pooling: x, kernel_size, options.
 POOL2D: dict[str, tuple[tuple[int, ...], Any, dict[str, Any]]] = {
     "2x2": ((2, 3, 8, 10), 2, {}),
+    "2x2_wide": ((2, 3, 6, 56), 2, {}),
+    "2x2_wide_tail": ((2, 3, 5, 81), 2, {}),
+    "3x3_stride1": ((2, 3, 7, 18), 3, {"stride": 1}),
     "2x2_tail": ((2, 3, 9, 11), 2, {}),
     "3x3_stride2_padding1": ((2, 5, 13, 11), 3, {"stride": 2, "padding": 1}),
     "3x3_stride1_padding1": ((1, 4, 9, 21), 3, {"stride": 1, "padding": 1}),
