@@ -28,6 +28,7 @@ Row = dict[str, Any]
 
 PAUSE = 0.02  # seconds: longer than an OpenMP runtime spins after its last parallel region
 PAUSE_ONE = 0.001  # on one thread nothing spins
+WARM_UP = 0.01  # seconds of the step before it is timed: sleeping cores wake up, caches fill
 EVICTION = 512_000_000  # bytes read to make caches forget
 SAMPLE = 500_000  # elements of a large result that are compared
 
@@ -91,6 +92,7 @@ class _Bench:
 
     def __init__(self) -> None:
         self._steps: dict[str, Step] = {}
+        self._took: dict[str, float] = {}
 
     def load(self, load: Callable[..., Prepare], *args: Any) -> None:
         self._prepare = load(*args)
@@ -102,6 +104,10 @@ class _Bench:
 
     def seconds(self, name: str, times: int, cold: bool) -> float:
         step, took = self._steps[name], 0.0
+        if not cold and self._took.get(name, 0) < WARM_UP:  # the pause put cores to sleep
+            end = time.perf_counter() + WARM_UP
+            while time.perf_counter() < end:
+                step()
         for _ in range(times if cold else 1):
             if cold:
                 _forget()
@@ -109,10 +115,12 @@ class _Bench:
             for _ in range(1 if cold else times):
                 step()
             took += time.perf_counter() - start
+        self._took[name] = took / times
         return took / times
 
     def clear(self) -> None:
         self._steps.clear()
+        self._took.clear()
 
     def peak_memory(self) -> float:
         return _status("VmHWM") - self._memory

@@ -132,12 +132,14 @@ class LeftOperand {
   LeftOperand(const RowBlocks& blocks, std::int64_t taps, Matrix<T> a)
       : blocks_(blocks), taps_(taps), a_(a), packed_(a.column == 1 ? 0 : blocks.rows * taps) {
     if (a.column == 1) return;
-    parallel_for(blocks.blocks, 2 * taps, [&](std::int64_t b, int) {
-      const std::int64_t height = blocks.height_of(b);
-      T* to = packed_.get() + b * blocks.height * taps;
-      const T* from = a.data + b * blocks.height * a.row;
-      for (std::int64_t t = 0; t < taps; ++t)
-        for (std::int64_t i = 0; i < height; ++i) to[t * height + i] = from[t * a.column + i * a.row];
+    // Tap by tap, as they lie in memory: all blocks take their share of a line while it is there.
+    parallel_ranges(taps, ceil_div(elementwise_grain, blocks.rows), [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t t = begin; t < end; ++t)
+        for (std::int64_t b = 0; b < blocks.blocks; ++b) {
+          const std::int64_t height = blocks.height_of(b), i0 = b * blocks.height;
+          T* to = packed_.get() + i0 * taps + t * height;
+          for (std::int64_t i = 0; i < height; ++i) to[i] = a.data[(i0 + i) * a.row + t * a.column];
+        }
     });
   }
   CONVOLITH_INLINE Matrix<T> block(std::int64_t b, std::int64_t first_tap = 0) const {
