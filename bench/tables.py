@@ -125,6 +125,18 @@ def imports(content: Report) -> str:
     )
 
 
+def accuracy(content: Report) -> str:
+    """Every layer, its three directions side by side."""
+    layers: dict[tuple[str, str], list[str]] = {}
+    for row in content["rows"]:
+        cells = layers.setdefault((f"{row['suite']} {row['name']}", row["shape"]), [])
+        cells += [f"{row['winograd']:.1e}", f"{row['direct']:.1e}"]
+    directions = dict.fromkeys(row["direction"] for row in content["rows"])
+    pairs = [f"{direction}, {algo}" for direction in directions for algo in ("winograd", "direct")]
+    heading = ["layer", "channels", *pairs]
+    return table(heading, [[*layer, *cells] for layer, cells in layers.items()])
+
+
 TABLES: dict[str, Callable[[Report], str]] = {
     "machine": machine,
     "conv": conv,
@@ -132,6 +144,7 @@ TABLES: dict[str, Callable[[Report], str]] = {
     "train": train,
     "infer": infer,
     "import": imports,
+    "accuracy": accuracy,
 }
 
 
