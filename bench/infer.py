@@ -198,10 +198,7 @@ COLUMNS = (
 
 def add_arguments(job: argparse.ArgumentParser) -> None:
     """The command line of this comparison."""
-    job.add_argument(
-        "--models", nargs="+", default=list(MODELS), choices=MODELS, metavar="MODEL",
-        help=f"by default all of {', '.join(MODELS)}",
-    )  # fmt: skip
+    zoo.add_models_argument(job)
     job.add_argument(
         "--batch-size", nargs="+", type=int, default=[1, 16], metavar="N", help="default 1 16"
     )

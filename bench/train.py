@@ -34,16 +34,21 @@ def load_convolith(threads: int) -> Prepare:
         def step() -> float:
             net.load_state_dict(weights)
             optimizer = optim.SGD(net.parameters(), LR, momentum=MOMENTUM)
-            for images, labels in data:
-                loss = cross_entropy(net(images), labels)
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-            return float(loss.item())
+            return train(net, data, cross_entropy, optimizer)
 
         return step
 
     return prepare
+
+
+def train(net: Any, data: list[tuple[Any, Any]], cross_entropy: Any, optimizer: Any) -> float:
+    """The last loss; the same lines for every library, as they share PyTorch's names."""
+    for images, labels in data:
+        loss = cross_entropy(net(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return float(loss.item())
 
 
 def load_torch(threads: int, variant: str) -> Prepare:
@@ -69,12 +74,7 @@ def load_torch(threads: int, variant: str) -> Prepare:
         def step() -> float:
             net.load_state_dict(initial)
             optimizer = torch.optim.SGD(net.parameters(), LR, momentum=MOMENTUM)
-            for images, labels in data:
-                loss = cross_entropy(call(images), labels)
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-            return float(loss.item())
+            return train(call, data, cross_entropy, optimizer)
 
         return step
 
@@ -137,7 +137,4 @@ COLUMNS = (
 
 def add_arguments(job: argparse.ArgumentParser) -> None:
     """The command line of this comparison."""
-    job.add_argument(
-        "--models", nargs="+", default=list(MODELS), choices=MODELS, metavar="MODEL",
-        help=f"by default all of {', '.join(MODELS)}",
-    )  # fmt: skip
+    zoo.add_models_argument(job)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,3 +72,11 @@ def batches(model: str) -> Batches:
         labels = rng.integers(about.classes, size=count)
     starts = range(0, count, about.batch_size)
     return [(images[i : i + about.batch_size], labels[i : i + about.batch_size]) for i in starts]
+
+
+def add_models_argument(job: argparse.ArgumentParser) -> None:
+    """The choice of networks."""
+    job.add_argument(
+        "--models", nargs="+", default=list(MODELS), choices=MODELS, metavar="MODEL",
+        help=f"by default all of {', '.join(MODELS)}",
+    )  # fmt: skip

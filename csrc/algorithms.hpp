@@ -5,23 +5,10 @@
 
 namespace convolith {
 
-constexpr Algorithm algorithms[] = {Algorithm::automatic, Algorithm::direct, Algorithm::gemm, Algorithm::depthwise,
-                                    Algorithm::winograd};
+constexpr const char* algorithm_names[] = {"auto", "direct", "gemm", "depthwise", "winograd"};  // as in Algorithm
 
 constexpr const char* name_of(Algorithm algorithm) {
-  switch (algorithm) {
-    case Algorithm::direct:
-      return "direct";
-    case Algorithm::gemm:
-      return "gemm";
-    case Algorithm::depthwise:
-      return "depthwise";
-    case Algorithm::winograd:
-      return "winograd";
-    case Algorithm::automatic:
-      break;
-  }
-  return "auto";
+  return algorithm_names[static_cast<int>(algorithm)];
 }
 
 // Exact: every output is one sum of products, rounded as such.  Winograd is not.

@@ -14,7 +14,7 @@ enum class Activation : std::uint8_t { identity, relu };
 enum class Reduction : std::uint8_t { none, mean, sum };
 enum class Direction : std::uint8_t { forward, backward_input, backward_weight };
 
-// How a convolution is computed.  `automatic` is a request: kernels are told which one.
+// How a convolution is computed; algorithms.hpp has the names.  `automatic` is a request: kernels are told which one.
 enum class Algorithm : std::uint8_t { automatic, direct, gemm, depthwise, winograd };
 
 // y[i] = f(x[i]) for i < n, and whatever else walks over n independent elements.

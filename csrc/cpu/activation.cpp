@@ -7,8 +7,7 @@ namespace convolith::CONVOLITH_ISA {
 // y = max(x, 0); NaN passes through because 0 > NaN is false.
 template <class T>
 void relu_forward(const Map& p, const T* x, T* y) {
-  const Lanes<T> zero(T(0));
-  map(p.n, x, y, [&](Lanes<T> v) CONVOLITH_INLINED { return where_greater(zero, v, zero, v); });
+  map(p.n, x, y, [](Lanes<T> v) CONVOLITH_INLINED { return relu(v); });
 }
 INSTANTIATE(relu_forward)
 

@@ -183,14 +183,13 @@ template <class T>
 void batch_norm_forward(const BatchNorm& p, const T* x, const T* weight, const T* bias, const T* residual,
                         T* running_mean, T* running_var, T* y, T* mean, T* invstd) {
   const Blocks blocks = Blocks::of(p, T{});
-  const bool relu = p.activation == Activation::relu;
-  const Lanes<T> zero(T(0));
+  const bool rectified = p.activation == Activation::relu;
   const auto apply = [&](const Block& block) {
     const Affine<T> affine(block, mean, invstd, weight, bias);
     walk<T>(p, block, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
       Lanes<T> v = affine.of(Lanes<T>::load(x + i, n) - affine.mean);
       if (residual) v += Lanes<T>::load(residual + i, n);
-      (relu ? where_greater(zero, v, zero, v) : v).store(y + i, n);
+      (rectified ? relu(v) : v).store(y + i, n);
     });
   };
   if (!p.training) {

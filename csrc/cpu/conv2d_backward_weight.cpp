@@ -64,16 +64,13 @@ void direct_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
   const Pieces pieces(p);
   const Inputs in(p, pieces);
 
-  // Tasks: panels of filters, blocks of taps whose sums fit half of L2, and parts of the batch where those are too few;
-  // parts leave partial sums (8 MiB at most) that are added in order.
-  constexpr std::int64_t enough = 8, partial_bytes = 8 << 20, sum_bytes = 512 * 1024, panel_bytes = 256;
+  // Tasks: panels of filters, blocks of taps whose sums fit half of L2, and parts of the batch where those are too few.
+  constexpr std::int64_t sum_bytes = 512 * 1024, panel_bytes = 256;
   const std::int64_t panel = min_of(round_up(KG, width<T>), panel_bytes / std::int64_t{sizeof(T)});
   const std::int64_t panels = ceil_div(KG, panel);
   const std::int64_t blocks = ceil_div(taps * panel * std::int64_t{sizeof(T)}, sum_bytes);
   const std::int64_t block_taps = ceil_div(taps, blocks), all = p.G * panels * blocks;
-  const std::int64_t affordable = max_of<std::int64_t>(1, partial_bytes / (dw_size * std::int64_t{sizeof(T)}));
-  const std::int64_t wanted = min_of(min_of(ceil_div(p.N, pieces.images), ceil_div(enough, all)), affordable);
-  const std::int64_t part_images = ceil_div(p.N, wanted), parts = ceil_div(p.N, part_images);
+  const Parts parts(p.N, pieces.images, all, dw_size * std::int64_t{sizeof(T)});
 
   Scratch<std::int64_t> tap(taps), position(pieces.positions), from(in.pitch);
   for (std::int64_t t = 0; t < taps; ++t)
@@ -86,9 +83,9 @@ void direct_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
   const std::int64_t sums_size = block_taps * panel, dy_size = (pieces.positions + width<T>)*panel;
   const std::int64_t copy_size = in.copied ? pieces.images * in.image : 0;
   const std::int64_t buffer_size = round_up(sums_size + dy_size + copy_size, Lanes<T>::count);
-  Scratch<T> buffers(max_threads() * buffer_size), partial(parts > 1 ? parts * dw_size : 0);
-  const std::int64_t cost = p.N * p.P * p.Q * dw_size / (16 * parts * all);
-  parallel_for(parts * all, cost, [&](std::int64_t task, int thread) {
+  Scratch<T> buffers(max_threads() * buffer_size), partial(parts.count > 1 ? parts.count * dw_size : 0);
+  const std::int64_t cost = p.N * p.P * p.Q * dw_size / (16 * parts.count * all);
+  parallel_for(parts.count * all, cost, [&](std::int64_t task, int thread) {
     T* sums = buffers.get() + thread * buffer_size;  // (tap, filter)
     T* turned = sums + sums_size;                    // (position, filter)
     T* copy = turned + dy_size;                      // (image, channel, row, column)
@@ -98,10 +95,10 @@ void direct_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
     const std::int64_t vectors = ceil_div(filters, width<T>), step = min_of(vectors, panel_vectors);
     const RowBlocks rows_of_taps(count, step);
     const std::int64_t c0 = t0 / (p.R * p.S), c1 = ceil_div(t0 + count, p.R * p.S);  // the channels of the block
-    const std::int64_t n_end = min_of(p.N, (part + 1) * part_images);
+    const std::int64_t n_end = min_of(p.N, (part + 1) * parts.size);
 
     bool first = true;
-    for (std::int64_t n0 = part * part_images; n0 < n_end; n0 += pieces.images)
+    for (std::int64_t n0 = part * parts.size; n0 < n_end; n0 += pieces.images)
       for (std::int64_t p0 = 0; p0 < p.P; p0 += pieces.rows) {
         const std::int64_t images = min_of(pieces.images, n_end - n0), rows = min_of(pieces.rows, p.P - p0);
         const T* inputs = x + (n0 * p.C + g * CG) * p.H * p.W + p0 * p.stride_h * p.W;
@@ -140,11 +137,11 @@ void direct_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
           }
         first = false;
       }
-    T* to = (parts > 1 ? partial.get() + part * dw_size : dw) + (g * KG + k0) * taps + t0;
+    T* to = (parts.count > 1 ? partial.get() + part * dw_size : dw) + (g * KG + k0) * taps + t0;
     store_transposed(sums, panel, count, filters, to, taps);
   });
 
-  if (parts > 1) add_partial_sums(parts, dw_size, partial.get(), dw);
+  if (parts.count > 1) add_partial_sums(parts.count, dw_size, partial.get(), dw);
 }
 
 // dy (N, K, P, Q), x (N, C, H, W), dw (K, C/G, R, S)

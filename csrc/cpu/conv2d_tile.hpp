@@ -19,9 +19,10 @@ struct Destination {
 };
 
 // Blocks [begin, end) of the filter against every position of the planes.
-//   filter(first row, rows): those rows as a matrix of taps; planes: tap t sees position f at planes[offset[t] + f], f
-//   = i * pitch + j; bias (rows) or null; epilogue: relative to to.data, where to.column is 1; tile: room for max_rows
-//   x max_vectors vectors
+//   filter(first row, rows): those rows as a matrix of taps;
+//   planes: tap t sees position f = i * pitch + j at planes[offset[t] + f];
+//   bias (rows) or null; epilogue: relative to to.data, applied where to.column is 1;
+//   tile: room for max_rows x max_vectors vectors
 template <class T, class Filter>
 void correlate(const RowBlocks& blocks, std::int64_t begin, std::int64_t end, std::int64_t taps, const Filter& filter,
                const T* planes, const std::int64_t* offset, std::int64_t pitch, const T* bias,
@@ -86,8 +87,7 @@ void correlate(const RowBlocks& blocks, std::int64_t begin, std::int64_t end, st
 struct Cut {
   std::int64_t bands, band_rows, shares;
 
-  // `pitch`: positions of a row, `bytes_per_position`: of all planes; `halo`: rows that bands overlap by; `images` = N
-  // * G
+  // images = N * G; halo: rows that bands overlap by; pitch: positions of a row; bytes_per_position: of all planes
   Cut(std::int64_t images, std::int64_t rows, std::int64_t halo, std::int64_t pitch, std::int64_t bytes_per_position,
       std::int64_t blocks) {
     constexpr std::int64_t budget = 512 * 1024, enough = 8, positions = 192;

@@ -51,6 +51,7 @@ constexpr std::int64_t together = 8;
 template <class T>
 constexpr std::int64_t block_size = together * panel_vectors * width<T>;
 
+// u (point, panel, channel, filter)
 template <class T>
 void transform_filter(const Conv2d& p, const Filter<T>& filter, const Panels<T>& panels, T* u) {
   parallel_for(panels.count, 40 * p.C * panels.wide / width<T>, [&](std::int64_t panel, int) {

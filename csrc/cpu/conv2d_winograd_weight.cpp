@@ -39,14 +39,11 @@ void winograd_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
   gradient.C = p.K, gradient.H = p.P, gradient.W = p.Q, gradient.pad_top = gradient.pad_left = 0;
   gradient.padding_mode = PaddingMode::zeros;
 
-  // Tasks: blocks of filters x channels, and ranges of tiles where those are too few; ranges leave partial sums
-  // (8 MiB at most) that are added in order.
-  constexpr std::int64_t block = 64, enough = 8, partial_bytes = 8 << 20, chunk = 24;
+  // Tasks: blocks of filters x channels, and parts of the tiles where those are too few.
+  constexpr std::int64_t block = 64, chunk = 24;
   const std::int64_t dw_size = p.K * p.C * 9;
   const std::int64_t k_blocks = ceil_div(p.K, block), c_blocks = ceil_div(p.C, block), blocks = k_blocks * c_blocks;
-  const std::int64_t affordable = max_of<std::int64_t>(1, partial_bytes / (dw_size * std::int64_t{sizeof(T)}));
-  const std::int64_t wanted = min_of(min_of(ceil_div(tiles.count, chunk), ceil_div(enough, blocks)), affordable);
-  const std::int64_t range_tiles = ceil_div(tiles.count, wanted), ranges = ceil_div(tiles.count, range_tiles);
+  const Parts parts(tiles.count, chunk, blocks, dw_size * std::int64_t{sizeof(T)});
 
   const std::int64_t k_padded = round_up(min_of(block, p.K), width<T>);
   const std::int64_t c_padded = round_up(min_of(block, p.C), width<T>);
@@ -54,20 +51,20 @@ void winograd_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
   const std::int64_t s_point = plane_pitch<T>(k_padded * c_padded);
   const std::int64_t row_size = (min_of(tiles.columns, chunk) * tile_out + 2 + width<T>)*width<T>;
   const std::int64_t buffer_size = points * (v_point + d_point + s_point) + tile_in * row_size;
-  Scratch<T> buffers(max_threads() * buffer_size), partial(ranges > 1 ? ranges * dw_size : 0);
+  Scratch<T> buffers(max_threads() * buffer_size), partial(parts.count > 1 ? parts.count * dw_size : 0);
 
-  const std::int64_t cost = range_tiles * points * k_padded * (c_padded + 200) / 16;
-  parallel_for(ranges * blocks, cost, [&](std::int64_t task, int thread) {
+  const std::int64_t cost = parts.size * points * k_padded * (c_padded + 200) / 16;
+  parallel_for(parts.count * blocks, cost, [&](std::int64_t task, int thread) {
     T* v = buffers.get() + thread * buffer_size;
     T* d = v + points * v_point;
     T* s = d + points * d_point;
     T* rows = s + points * s_point;
-    const std::int64_t range = task / blocks, k0 = task / c_blocks % k_blocks * block, c0 = task % c_blocks * block;
+    const std::int64_t part = task / blocks, k0 = task / c_blocks % k_blocks * block, c0 = task % c_blocks * block;
     const std::int64_t filters = min_of(block, p.K - k0), channels = min_of(block, p.C - c0);
-    const std::int64_t last = min_of(tiles.count, (range + 1) * range_tiles);
+    const std::int64_t last = min_of(tiles.count, (part + 1) * parts.size);
     const std::int64_t vectors = ceil_div(channels, width<T>), panel = min_of(vectors, panel_vectors);
     const RowBlocks row_blocks(filters, panel);
-    for (std::int64_t begin = range * range_tiles; begin < last; begin += chunk) {
+    for (std::int64_t begin = part * parts.size; begin < last; begin += chunk) {
       const std::int64_t end = min_of(begin + chunk, last);
       transform_tiles<InputTransform>(p, tiles, begin, end, x, c0, c0 + channels, c_padded, v_point, row_size, rows, v);
       transform_tiles<GradientTransform>(gradient, tiles, begin, end, dy, k0, k0 + filters, k_padded, d_point, row_size,
@@ -79,14 +76,14 @@ void winograd_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
             T* to = s + e * s_point + k * c_padded + c * width<T>;
             find_micro<T, Matrix<T>, Step>(row_blocks.height_of(b), min_of(panel, vectors - c))(
                 end - begin, {d + e * d_point + k, 1, k_padded}, v + e * v_point + c * width<T>,
-                {c_padded, to + row_blocks.height * c_padded}, begin > range * range_tiles, to, c_padded);
+                {c_padded, to + row_blocks.height * c_padded}, begin > part * parts.size, to, c_padded);
           }
     }
-    T* to = (ranges > 1 ? partial.get() + range * dw_size : dw) + (k0 * p.C + c0) * 9;
+    T* to = (parts.count > 1 ? partial.get() + part * dw_size : dw) + (k0 * p.C + c0) * 9;
     transform_weight(s, filters, channels, c_padded, s_point, to, p.C * 9);
   });
 
-  if (ranges > 1) add_partial_sums(ranges, dw_size, partial.get(), dw);
+  if (parts.count > 1) add_partial_sums(parts.count, dw_size, partial.get(), dw);
 }
 INSTANTIATE(winograd_backward_weight)
 

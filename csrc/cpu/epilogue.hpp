@@ -17,7 +17,7 @@ struct Epilogue {
     for_lanes<T>(begin, begin + n, [&](std::int64_t i, auto lanes) CONVOLITH_INLINED {
       Lanes<T> v = Lanes<T>::load(y + i, lanes) + Lanes<T>(bias);
       if (residual) v += Lanes<T>::load(residual + i, lanes);
-      if (activation == Activation::relu) v = where_greater(Lanes<T>(T(0)), v, Lanes<T>(T(0)), v);
+      if (activation == Activation::relu) v = relu(v);
       v.store(y + i, lanes);
     });
   }

@@ -70,6 +70,20 @@ CONVOLITH_INLINE void map(std::int64_t n, const T* x, const T* y, T* z, const F&
   });
 }
 
+// How a sum over `units` is cut where its `tasks` alone are fewer than eight: into parts of `size` units, none below
+// `least`, whose partial results of `bytes` each take 8 MiB at most and are added in order.
+struct Parts {
+  std::int64_t size, count;
+
+  Parts(std::int64_t units, std::int64_t least, std::int64_t tasks, std::int64_t bytes) {
+    constexpr std::int64_t enough = 8, most_bytes = 8 << 20;
+    const std::int64_t affordable = max_of<std::int64_t>(1, most_bytes / bytes);
+    const std::int64_t wanted = min_of(min_of(ceil_div(units, least), ceil_div(enough, tasks)), affordable);
+    size = ceil_div(units, wanted);
+    count = ceil_div(units, size);
+  }
+};
+
 // total (n) = partial (parts, n) added up in order.
 template <class T>
 CONVOLITH_INLINE void add_partial_sums(std::int64_t parts, std::int64_t n, const T* partial, T* total) {

@@ -41,27 +41,6 @@ CONVOLITH_INLINE void transpose(Vec<T> (&v)[width<T>]) {
   }
 }
 
-// The first n <= width elements of p, zeros behind them; one masked instruction where there is one.
-template <class T>
-CONVOLITH_INLINE Vec<T> load(const T* p, std::int64_t n) {
-  if (n >= width<T>) return load(p);
-  alignas(64) T buffer[width<T>];
-  const auto end = static_cast<IntOf<T>>(n);
-#pragma GCC unroll 1
-  for (IntOf<T> i = 0; i < width<T>; ++i) buffer[i] = i < end ? p[i] : T(0);
-  return load(buffer);
-}
-template <class T>
-CONVOLITH_INLINE void store(T* p, Vec<T> v, std::int64_t n) {
-  if (n >= width<T>) return store(p, v);
-  alignas(64) T buffer[width<T>];
-  store(buffer, v);
-  const auto end = static_cast<IntOf<T>>(n);
-#pragma GCC unroll 1
-  for (IntOf<T> i = 0; i < width<T>; ++i)
-    if (i < end) p[i] = buffer[i];
-}
-
 // width images of a stack (planes, filters), turned so that vectors hold one element of each: the first image is at x,
 // each next one `pitch` further; where there are fewer than width, the last stands in for the rest.
 template <class T>

@@ -80,6 +80,27 @@ struct IntType<std::uint64_t> {
 template <class T>
 using IntOf = typename IntType<T>::type;
 
+// The first n <= width elements of p, zeros behind them; one masked instruction where there is one.
+template <class T>
+CONVOLITH_INLINE Vec<T> load(const T* p, std::int64_t n) {
+  if (n >= width<T>) return load(p);
+  alignas(64) T buffer[width<T>];
+  const auto end = static_cast<IntOf<T>>(n);
+#pragma GCC unroll 1
+  for (IntOf<T> i = 0; i < width<T>; ++i) buffer[i] = i < end ? p[i] : T(0);
+  return load(buffer);
+}
+template <class T>
+CONVOLITH_INLINE void store(T* p, Vec<T> v, std::int64_t n) {
+  if (n >= width<T>) return store(p, v);
+  alignas(64) T buffer[width<T>];
+  store(buffer, v);
+  const auto end = static_cast<IntOf<T>>(n);
+#pragma GCC unroll 1
+  for (IntOf<T> i = 0; i < width<T>; ++i)
+    if (i < end) p[i] = buffer[i];
+}
+
 // --- Lanes: 64 bytes, whatever the registers -----------------------------------------------------------------
 
 struct Whole {};  // stands for "all lanes" where a number of lanes is asked for
@@ -211,6 +232,13 @@ CONVOLITH_INLINE Lanes<T> square_root(Lanes<T> a) {
 template <class T>
 CONVOLITH_INLINE Lanes<T> max(Lanes<T> a, Lanes<T> b) {
   return where_greater(a, b, a, b);
+}
+
+// x, but 0 where x < 0; NaN stays NaN.
+template <class T>
+CONVOLITH_INLINE Lanes<T> relu(Lanes<T> x) {
+  const Lanes<T> zero(T(0));
+  return where_greater(zero, x, zero, x);
 }
 
 // v, of which the compiler cannot tell where it came from.  GCC 12 keeps an accumulator in memory, and its loop waits

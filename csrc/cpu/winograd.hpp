@@ -4,8 +4,8 @@
 //   y = A^T [(G g) * (B^T d)],   points 0, 1, -1, 2, -2, infinity.
 //
 // Nested in two dimensions that is 36 products for 4 x 4 outputs, a quarter of 144.  The same three matrices give the
-// weight gradient, dg = G^T [(B^T d) * (A dy)].  No addition has two products that
-// round (those with powers of two are exact), so that there is only one way to fuse it.
+// weight gradient, dg = G^T [(B^T d) * (A dy)].  No addition has two products that round (those with powers of two are
+// exact), so that there is only one way to fuse it.
 #pragma once
 
 #include "vec.hpp"

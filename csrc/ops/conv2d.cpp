@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iterator>
 
 #include "../algorithms.hpp"
 #include "check.hpp"
@@ -9,8 +10,8 @@ namespace {
 
 Algorithm algorithm_named(const Check& check, const Text& arg) {
   const std::string& name = check.string(arg, "algo");
-  for (const Algorithm a : algorithms)
-    if (name == name_of(a)) return a;
+  for (int i = 0; i < static_cast<int>(std::size(algorithm_names)); ++i)
+    if (name == algorithm_names[i]) return static_cast<Algorithm>(i);
   check.value_error("algo must be 'auto', 'direct', 'gemm', 'depthwise' or 'winograd', got '", name, "'");
 }
 

@@ -9,11 +9,10 @@ import numpy as np
 
 from convolith import _C
 from convolith import primitives as P
-from convolith.nn import functional as F
 from convolith.nn.layers import BatchNorm2d, Conv2d
 from convolith.nn.module import Module, Parameter
 from convolith.nn.simple import Identity, ReLU
-from convolith.tensor import Tensor
+from convolith.tensor import Array, Tensor
 
 Model = TypeVar("Model", bound=Module)
 
@@ -69,29 +68,17 @@ class FrozenConv2d(Conv2d):
         weight = np.array(conv.weight.numpy())
         weight.flags.writeable = False
         self.weight = Parameter(weight, False)
-        self._prepared: dict[tuple[Any, ...], Any] = {}
+        self._prepared: dict[tuple[Any, ...], Array | None] = {}
 
     def forward(self, input: Tensor, residual: Tensor | None = None) -> Tensor:
         """(N, C, H, W) to (N, K, P, Q); `residual` is added before the activation."""
-        options: dict[str, Any] = {
-            name: getattr(self, name)
-            for name in ("stride", "padding", "dilation", "groups", "padding_mode", "algo")
-        }
         # Another instruction set or promise of exactness means another algorithm.
         key = (input.shape, _C.isa(), _C.exact_only())
         if key not in self._prepared:
-            self._prepared = {
-                key: P.conv2d_prepare_weight(self.weight.numpy(), input.shape, **options)
-            }
-        return F.conv2d(
-            input,
-            self.weight,
-            self.bias,
-            residual=residual,
-            activation=self.activation,
-            prepared=self._prepared[key],
-            **options,
-        )
+            weight = self.weight.numpy()
+            prepared = P.conv2d_prepare_weight(weight, input.shape, **self._options())
+            self._prepared = {key: prepared}
+        return self._convolve(input, residual, self._prepared[key])
 
 
 def _join(module: Module, names: tuple[str, ...]) -> None:

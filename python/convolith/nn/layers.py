@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from convolith.nn import functional as F
 from convolith.nn import init
 from convolith.nn.module import Buffer, Module, Parameter
-from convolith.tensor import Tensor
+from convolith.tensor import Array, Tensor
 
 
 def _check_sizes(layer: str, **sizes: int) -> None:
@@ -101,18 +102,24 @@ class Conv2d(Module):
 
     def forward(self, input: Tensor, residual: Tensor | None = None) -> Tensor:
         """(N, C, H, W) to (N, K, P, Q); `residual` is added before the activation."""
+        return self._convolve(input, residual)
+
+    def _options(self) -> dict[str, Any]:
+        """What says, with the shapes, how `weight` is applied."""
+        names = ("stride", "padding", "dilation", "groups", "padding_mode", "algo")
+        return {name: getattr(self, name) for name in names}
+
+    def _convolve(
+        self, input: Tensor, residual: Tensor | None, prepared: Array | None = None
+    ) -> Tensor:
         return F.conv2d(
             input,
             self.weight,
             self.bias,
-            self.stride,
-            self.padding,
-            self.dilation,
-            self.groups,
-            self.padding_mode,
-            residual,
-            self.activation,
-            self.algo,
+            residual=residual,
+            activation=self.activation,
+            prepared=prepared,
+            **self._options(),
         )
 
     def extra_repr(self) -> str:
