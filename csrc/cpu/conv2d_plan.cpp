@@ -1,5 +1,6 @@
 // Which algorithm serves a convolution: the only place that decides.
 #include "conv2d_depthwise.hpp"
+#include "conv2d_direct.hpp"
 #include "conv2d_pointwise.hpp"
 #include "conv2d_winograd.hpp"
 #include "kernels.hpp"
@@ -73,8 +74,13 @@ Conv2dPlan choose(const Conv2d& p, Direction direction, bool exact) {
 template <class T>
 void conv2d_plan(const Conv2d& p, Direction direction, bool exact, Conv2dPlan* plan) {
   *plan = choose<T>(p, direction, exact);
-  if (plan->algorithm == Algorithm::winograd && direction == Direction::forward)
-    plan->prepared = winograd_prepared<T>(p);
+  if (direction != Direction::forward) return;
+  const bool direct = plan->algorithm == Algorithm::direct, winograd = plan->algorithm == Algorithm::winograd;
+  const std::int64_t elements = direct ? panels_prepared<T>(p) : winograd ? winograd_prepared<T>(p) : 0;
+  if (elements == 0) return;
+  // Layouts differ between instruction sets; the extent does too, so that they cannot be taken for one another.
+  const std::int64_t extent = ceil_div(elements, p.K * (p.C / p.G));
+  plan->prepared = round_up(extent, 3) + (vector_bytes == 64 ? 0 : vector_bytes == 32 ? 1 : 2);
 }
 INSTANTIATE(conv2d_plan)
 

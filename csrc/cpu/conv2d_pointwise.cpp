@@ -36,16 +36,19 @@ void multiply(const Conv2d& p, bool scatter, std::int64_t rows, std::int64_t tap
   const std::int64_t x_plane = scatter ? P * Q : p.H * p.W, y_plane = scatter ? p.H * p.W : P * Q;
   const RowBlocks blocks(rows);
   constexpr std::int64_t panels = 4, enough = 8, most = panels * max_vectors * width<T>;
-  const std::int64_t panel = blocks.vectors() * width<T>, chunk = panels * panel;
-  const std::int64_t chunks = ceil_div(positions, chunk), shares = min_of(blocks.blocks, ceil_div(enough, chunks));
+  const std::int64_t panel = blocks.vectors() * width<T>, vectors_of_all = ceil_div(positions, width<T>);
+  const std::int64_t chunks = ceil_div(positions, panels * panel);
+  const std::int64_t chunk = ceil_div(vectors_of_all, chunks) * width<T>;  // equal ones: equal tasks
+  const std::int64_t shares = min_of(blocks.blocks, ceil_div(enough, chunks));
   const LeftOperand<T> left(blocks, taps, w);
 
-  const std::int64_t tile_size = max_rows * panel, buffer_size = taps * chunk + tile_size;
+  const std::int64_t tile_size = max_rows * panel, packed_size = taps * panels * panel,
+                     buffer_size = packed_size + tile_size;
   Scratch<T> buffers(max_threads() * buffer_size);
   const std::int64_t cost = chunk * rows * taps / (16 * shares);
   parallel_for(chunks * shares, cost, [&](std::int64_t task, int thread) {
     T* packed = buffers.get() + thread * buffer_size;  // (panel, tap, position)
-    T* tile = packed + taps * chunk;                   // (row, position)
+    T* tile = packed + packed_size;                    // (row, position)
     const std::int64_t share = task % shares, begin = task / shares * chunk, end = min_of(begin + chunk, positions);
 
     // Runs do not reach across panels.

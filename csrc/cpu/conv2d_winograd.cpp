@@ -28,22 +28,13 @@ struct Filter {
   bool turned;
 };
 
-// Transformed filters in panels of as many vectors as the micro-kernel takes: (point, panel, channel, filter).
+// Transformed filters: (point, panel, channel, filter).
 template <class T>
-struct Panels {
-  std::int64_t padded, count, wide;  // K in whole vectors; panels; elements of each but the last
-  std::int64_t point;                // distance of points, no power of two: those fall into one set of a cache
+struct TransformedFilter : Panels<T> {
+  std::int64_t point;  // distance of points, no power of two: those fall into one set of a cache
 
-  Panels(std::int64_t K, std::int64_t C) {
-    const std::int64_t vectors = ceil_div(K, width<T>);
-    padded = vectors * width<T>;
-    count = ceil_div(vectors, panel_vectors);
-    wide = ceil_div(vectors, count) * width<T>;
-    count = ceil_div(padded, wide);
-    point = plane_pitch<T>(C * padded);
-  }
+  TransformedFilter(std::int64_t K, std::int64_t C) : Panels<T>(K), point(plane_pitch<T>(C * this->padded)) {}
   CONVOLITH_INLINE std::int64_t size() const { return points * point; }
-  CONVOLITH_INLINE std::int64_t width_of(std::int64_t panel) const { return min_of(wide, padded - panel * wide); }
 };
 
 // Channels whose transformed filters go to memory together: fewer and longer writes to each of the 36 places.
@@ -53,7 +44,7 @@ constexpr std::int64_t block_size = together * panel_vectors * width<T>;
 
 // u (point, panel, channel, filter)
 template <class T>
-void transform_filter(const Conv2d& p, const Filter<T>& filter, const Panels<T>& panels, T* u) {
+void transform_filter(const Conv2d& p, const Filter<T>& filter, const TransformedFilter<T>& panels, T* u) {
   parallel_for(panels.count, 40 * p.C * panels.wide / width<T>, [&](std::int64_t panel, int) {
     const std::int64_t wide = panels.width_of(panel);
     for (std::int64_t c0 = 0; c0 < p.C; c0 += together) {
@@ -122,7 +113,7 @@ template <class T>
 void correlate_tiles(const Conv2d& p, const T* x, const Filter<T>& filter, const T* bias, const Epilogue<T>& epilogue,
                      const T* prepared, T* y) {
   const Tiles tiles(p);
-  const Panels<T> panels(p.K, p.C);
+  const TransformedFilter<T> panels(p.K, p.C);
   const std::int64_t c_padded = round_up(p.C, width<T>);
   const Scratch<T> own(prepared ? 0 : panels.size());
   if (!prepared) transform_filter(p, filter, panels, own.get());
@@ -185,19 +176,17 @@ void winograd_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
 }
 INSTANTIATE(winograd_backward_input)
 
-// Layouts differ between instruction sets; the extent does too, so that they cannot be taken for one another.
 template <class T>
 std::int64_t winograd_prepared(const Conv2d& p) {
-  const std::int64_t extent = ceil_div(Panels<T>(p.K, p.C).size(), p.K * p.C);
-  return round_up(extent, 3) + (vector_bytes == 64 ? 0 : vector_bytes == 32 ? 1 : 2);
+  return TransformedFilter<T>(p.K, p.C).size();
 }
 INSTANTIATE(winograd_prepared)
 
-// w (K, C, 3, 3), prepared (K, C, winograd_prepared)
+// w (K, C, 3, 3), prepared (TransformedFilter)
 template <class T>
-void conv2d_prepare_weight(const Conv2d& p, const T* w, T* prepared) {
-  transform_filter<T>(p, {w, p.C * 9, 9, false}, Panels<T>(p.K, p.C), prepared);
+void winograd_prepare_weight(const Conv2d& p, const T* w, T* prepared) {
+  transform_filter<T>(p, {w, p.C * 9, 9, false}, TransformedFilter<T>(p.K, p.C), prepared);
 }
-INSTANTIATE(conv2d_prepare_weight)
+INSTANTIATE(winograd_prepare_weight)
 
 }  // namespace convolith::CONVOLITH_ISA

@@ -100,6 +100,20 @@ Micro<T, W, Taps> find_micro(std::int64_t want_rows, std::int64_t want_vectors) 
 // Vectors of a wide panel; blocks of rows beside it are as high as the registers allow.
 constexpr std::int64_t panel_vectors = vector_bytes == 64 ? 4 : 3;
 
+// Columns of the right operand in panels of whole vectors, of equal width but for the last.
+template <class T>
+struct Panels {
+  std::int64_t padded, count, wide;  // columns with those that fill the last vector; panels; columns of a panel
+
+  explicit Panels(std::int64_t columns) {
+    const std::int64_t vectors = ceil_div(columns, width<T>);
+    padded = vectors * width<T>;
+    wide = ceil_div(vectors, ceil_div(vectors, panel_vectors)) * width<T>;
+    count = ceil_div(padded, wide);
+  }
+  CONVOLITH_INLINE std::int64_t width_of(std::int64_t panel) const { return min_of(wide, padded - panel * wide); }
+};
+
 // Rows of the left operand cut into equal blocks of at most max_rows, or of what leaves registers for `vectors`.
 struct RowBlocks {
   std::int64_t rows, blocks, height;  // height of every block but the last

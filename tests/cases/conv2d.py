@@ -163,6 +163,24 @@ CONV2D: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
     "empty_batch": ((0, 3, 8, 9), (4, 3, 3, 3), {"padding": 1}),
     "tiles": ((1, 8, 56, 57), (16, 8, 3, 3), {"padding": 1}),
     "many_tiles": ((5, 20, 30, 31), (70, 20, 3, 3), {"padding": 1}),
+    "stride_uneven_rows_apart": (
+        (1, 1, 13, 2),
+        (2, 1, 3, 2),
+        {"stride": (2, 1), "padding": (0, 2), "dilation": 2},
+    ),
+    "many_taps_stride2": ((3, 20, 13, 12), (37, 20, 3, 3), {"stride": 2, "padding": 1}),
+    "many_taps_small_images": ((4, 20, 5, 5), (70, 20, 3, 3), {"padding": 1}),
+    "many_taps_stride_over_kernel": ((1, 20, 9, 10), (24, 20, 2, 2), {"stride": 3}),
+    "many_taps_groups_dilated": (
+        (2, 36, 11, 10),
+        (66, 18, 3, 2),
+        {"stride": (2, 1), "padding": (0, 2), "dilation": 2, "groups": 2},
+    ),
+    "many_taps_circular": (
+        (2, 17, 9, 8),
+        (18, 17, 5, 4),
+        {"stride": 2, "padding": 2, "padding_mode": "circular"},
+    ),
     "blocks": ((3, 130, 14, 15), (35, 130, 3, 3), {"stride": 2, "padding": 1}),
 }
 _WITHOUT_BIAS = {"1x1", "valid", "few", "groups2"}
@@ -180,6 +198,7 @@ _EXACT_TOO = {
     "same_stride2",
     "reflect",
     "many_channels",
+    "many_taps_stride2",
     "tiles",
 }
 

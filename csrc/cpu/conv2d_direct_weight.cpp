@@ -3,45 +3,13 @@
 // each at its own offset.  So no column is wasted, whatever the size, stride or dilation.
 //
 // Transposing costs a quarter of a shuffle per element of dy, which then meets (C/G) R S FMAs.
-#include "conv2d_depthwise.hpp"
-#include "conv2d_winograd.hpp"
+#include "conv2d_direct.hpp"
+#include "conv2d_pieces.hpp"
 #include "gemm.hpp"
 #include "kernels.hpp"
-#include "pack.hpp"
-#include "transpose.hpp"
 
 namespace convolith::CONVOLITH_ISA {
 namespace {
-
-// Sums (tap, filter of a panel), `panel` filters apart, to dw (filters, taps), rows `pitch` apart.
-template <class T>
-void store_transposed(const T* sums, std::int64_t panel, std::int64_t taps, std::int64_t filters, T* dw,
-                      std::int64_t pitch) {
-  for (std::int64_t t = 0; t < taps; t += width<T>)
-    for (std::int64_t k = 0; k < filters; k += width<T>) {
-      Vec<T> v[width<T>];
-#pragma GCC unroll 16
-      for (int i = 0; i < width<T>; ++i) v[i] = load(sums + min_of(t + i, taps - 1) * panel + k);
-      transpose<T>(v);
-#pragma GCC unroll 16
-      for (int i = 0; i < width<T>; ++i)
-        if (k + i < filters) store(dw + (k + i) * pitch + t, v[i], taps - t);
-    }
-}
-
-// What goes through the micro-kernel together: some hundred positions, whole rows of one image or of several, so that
-// their share of dy, transposed, stays in L1.
-struct Pieces {
-  std::int64_t images, rows, positions;
-
-  explicit Pieces(const Conv2d& p) {
-    constexpr std::int64_t most = 112;
-    const std::int64_t fitting = max_of<std::int64_t>(1, most / p.Q);
-    rows = ceil_div(p.P, ceil_div(p.P, min_of(fitting, p.P)));
-    images = rows < p.P ? 1 : min_of(p.N, max_of<std::int64_t>(1, most / (p.P * p.Q)));
-    positions = images * rows * p.Q;
-  }
-};
 
 // Where the inputs of a piece are: in x itself, or in a padded copy of the rows that it needs.
 struct Inputs {
@@ -58,10 +26,12 @@ struct Inputs {
 
 }  // namespace
 
+// dy (N, K, P, Q), x (N, C, H, W), dw (K, C/G, R, S)
 template <class T>
 void direct_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
   const std::int64_t CG = p.C / p.G, KG = p.K / p.G, taps = CG * p.R * p.S, dw_size = p.K * taps;
-  const Pieces pieces(p);
+  constexpr std::int64_t most = 112;  // positions: their share of dy, transposed, stays in L1
+  const Pieces pieces(p.N, p.P, p.Q, most, p.P);
   const Inputs in(p, pieces);
 
   // Tasks: panels of filters, blocks of taps whose sums fit half of L2, and parts of the batch where those are too few.
@@ -103,15 +73,8 @@ void direct_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
         const std::int64_t images = min_of(pieces.images, n_end - n0), rows = min_of(pieces.rows, p.P - p0);
         const T* inputs = x + (n0 * p.C + g * CG) * p.H * p.W + p0 * p.stride_h * p.W;
         for (std::int64_t m = 0; in.copied && m < images; ++m)
-          for (std::int64_t c = c0; c < c1; ++c)
-            for (std::int64_t i = 0; i < in.rows; ++i) {
-              const std::int64_t h = source(p0 * p.stride_h + i - p.pad_top, p.H, p.padding_mode);
-              T* to = copy + m * in.image + c * in.plane + i * in.pitch;
-              if (h < 0)
-                fill_zero(to, in.pitch);
-              else
-                pack_row(x + (((n0 + m) * p.C + g * CG + c) * p.H + h) * p.W, columns, to);
-            }
+          copy_rows(x + ((n0 + m) * p.C + g * CG + c0) * p.H * p.W, c1 - c0, p.H, p.W, columns, p.padding_mode,
+                    p0 * p.stride_h - p.pad_top, in.rows, copy + m * in.image + c0 * in.plane, in.plane);
         if (in.copied) inputs = copy;
 
         const std::int64_t row_positions = rows * p.Q;  // of one image
@@ -138,28 +101,11 @@ void direct_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
         first = false;
       }
     T* to = (parts.count > 1 ? partial.get() + part * dw_size : dw) + (g * KG + k0) * taps + t0;
-    store_transposed(sums, panel, count, filters, to, taps);
+    store_transposed<T>(sums, panel, count, filters, nullptr, to, taps);
   });
 
   if (parts.count > 1) add_partial_sums(parts.count, dw_size, partial.get(), dw);
 }
-
-// dy (N, K, P, Q), x (N, C, H, W), dw (K, C/G, R, S)
-template <class T>
-void conv2d_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
-  if (p.N == 0) return fill_zero(dw, p.K * (p.C / p.G) * p.R * p.S);
-  switch (p.algorithm) {
-    case Algorithm::depthwise:
-      return depthwise_backward_weight<T>(p, dy, x, dw);
-    case Algorithm::winograd:
-      return winograd_backward_weight(p, dy, x, dw);
-    case Algorithm::gemm:
-      if (is_linear(p)) return linear_backward_weight<T>(as_linear(p), dy, x, dw);
-      return direct_backward_weight(p, dy, x, dw);  // which is a matrix product for 1x1
-    default:
-      return direct_backward_weight(p, dy, x, dw);
-  }
-}
-INSTANTIATE(conv2d_backward_weight)
+INSTANTIATE(direct_backward_weight)
 
 }  // namespace convolith::CONVOLITH_ISA

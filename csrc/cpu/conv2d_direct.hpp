@@ -1,0 +1,35 @@
+// The direct kernels of conv2d's three directions: exact sums, any shape.
+#pragma once
+
+#include "../shapes.hpp"
+#include "vec.hpp"
+
+namespace convolith::CONVOLITH_ISA {
+
+// Which of the two forms serves a direction that computes `outputs` channels per group from `taps` products each.
+// Vectors of filters waste no position, but transpose what they sum: that wants some taps, and filters to fill a
+// vector.
+template <class T>
+CONVOLITH_INLINE bool vectors_hold_filters(std::int64_t outputs, std::int64_t taps) {
+  return outputs >= width<T> && taps >= 64;
+}
+
+// Vectors of positions.
+template <class T>
+void planes_forward(const Conv2d& p, const T* x, const T* w, const T* bias, const T* residual, T* y);
+template <class T>
+void planes_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx);  // zero padding
+
+// Vectors of filters.
+template <class T>
+void panels_forward(const Conv2d& p, const T* x, const T* w, const T* prepared, const T* bias, const T* residual, T* y);
+template <class T>
+std::int64_t panels_prepared(const Conv2d& p);  // elements of a prepared filter, 0 where vectors hold positions
+template <class T>
+void panels_prepare_weight(const Conv2d& p, const T* w, T* prepared);
+template <class T>
+void panels_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx);  // zero padding
+template <class T>
+void direct_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw);
+
+}  // namespace convolith::CONVOLITH_ISA
