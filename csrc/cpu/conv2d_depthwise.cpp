@@ -1,4 +1,4 @@
-// Depthwise forward, and the input gradient with stride 1, which is the forward with the filters turned around.
+// Depthwise forward and input gradient.
 #include "conv2d_depthwise.hpp"
 
 #include "epilogue.hpp"
@@ -6,97 +6,198 @@
 namespace convolith::CONVOLITH_ISA {
 namespace {
 
-// sums[b] = bias + the filter at output row b, for one vector of positions of the sheet x; w (R, S).  One filter column
-// at a time: its weights and the sums fit in the registers together.
-template <int size, int stride, int rows, class T>
-CONVOLITH_INLINE void filter_rows(const T* x, std::int64_t phase, std::int64_t pitch, const T* w, T bias,
-                                  Vec<T>* sums) {
-  constexpr bool resident = size * size + rows + 2 <= (vector_bytes == 64 ? 32 : 16);
-#pragma GCC unroll 8
-  for (int b = 0; b < rows; ++b) sums[b] = bias - Vec<T>{};
-#pragma GCC unroll 8
-  for (int s = 0; s < size; ++s) {
+// y (column, channel) for `columns` outputs of a row; x (row, column, channel), w (R, S, channel)
+template <int size, int stride, int columns, class T>
+CONVOLITH_INLINE void filter_columns(const T* x, std::int64_t pitch, const T* w, T* y) {
+  Vec<T> sums[columns] = {};
+#pragma GCC unroll 3
+  for (int r = 0; r < size; ++r) {
     Vec<T> weight[size];
 #pragma GCC unroll 8
-    for (int r = 0; r < size; ++r) {
-      weight[r] = w[r * size + s] - Vec<T>{};
-      if constexpr (!resident) keep(weight[r]);
-    }
+    for (int s = 0; s < size; ++s) weight[s] = load(w + (r * size + s) * width<T>);
 #pragma GCC unroll 32
-    for (int i = 0; i < (rows - 1) * stride + size; ++i) {
-      Vec<T> v = load(x + i * pitch + s % stride * phase + s / stride);
+    for (int j = 0; j < (columns - 1) * stride + size; ++j) {
+      Vec<T> v = load(x + (r * pitch + j) * width<T>);
       keep(v);
 #pragma GCC unroll 8
-      for (int b = 0; b < rows; ++b) {
-        const int r = i - b * stride;
-        if (r >= 0 && r < size) sums[b] += weight[r] * v;
+      for (int c = 0; c < columns; ++c) {
+        const int s = j - c * stride;
+        if (s >= 0 && s < size) sums[c] += weight[s] * v;
       }
     }
   }
+#pragma GCC unroll 8
+  for (int c = 0; c < columns; ++c) store(y + c * width<T>, sums[c]);
 }
 
-// sheet: `rows` output rows of it, w (R, S)
-template <int size, int stride, int block, class T>
-void filter_sheet(const Sheet& f, std::int64_t rows, const T* sheet, const T* w, T bias, const Rows<T>& out) {
-  // Blocks and vectors at the end overlap the ones before.
-  const std::int64_t last = out.images == 1 && out.columns >= width<T> ? out.columns - width<T> : f.positions;
-  for (std::int64_t i0 = 0; i0 < rows; i0 += block) {
-    const std::int64_t i = min_of(i0, rows - block);
-    for (std::int64_t j0 = 0; j0 < f.positions; j0 += width<T>) {
-      const std::int64_t j = min_of(j0, last);
-      Vec<T> sums[block];
-      filter_rows<size, stride, block>(sheet + i * stride * f.pitch + j, f.phase, f.pitch, w, bias, sums);
-      out.template put<block, 1>(i, j, sums);
-    }
-  }
-}
-
-// x (N, C, H, W), w (K, R, S), bias (K) or null, y (N, K, P, Q)
+// x (N, C, H, W), w (C, R, S), bias (C) or null, y (N, C, P, Q)
 template <int size, int stride, class T>
 void filter_all(const Conv2d& p, const T* x, const T* w, const T* bias, const Epilogue<T>& epilogue, T* y) {
-  constexpr int block = 7;  // images are 7 * 2^n high more often than not
-  const Sheet f = Sheet::of(p, T{});
-  const std::int64_t multiplier = p.K / p.G;
-  for_sheets<stride>(
-      p, f, multiplier * size * size, x,
-      [&](std::int64_t n0, std::int64_t c, std::int64_t p0, std::int64_t rows, const T* sheet) {
-        for (std::int64_t k = c * multiplier; k < (c + 1) * multiplier; ++k) {
-          T* to = y + ((n0 * p.K + k) * p.P + p0) * p.Q;
-          const Rows<T> out{to,  to + rows * p.Q,        min_of(f.images, p.N - n0), f.step, p.K * p.P * p.Q,
-                            p.Q, f.positions <= width<T>};
-          const auto filter = rows >= block ? filter_sheet<size, stride, block, T> : filter_sheet<size, stride, 1, T>;
-          filter(f, rows, sheet, w + k * size * size, bias ? bias[k] : T(0), out);
-          for (std::int64_t m = 0; m < out.images; ++m) epilogue.finish(y, to - y + m * out.image, rows * p.Q);
-        }
-      });
+  constexpr int columns = 7;  // images are 7 * 2^n wide more often than not
+  const Bands bands(p.H, p.W, -p.pad_top, -p.pad_left, p.P, (p.Q - 1) * stride + size, stride, size);
+  const std::int64_t groups = ceil_div(p.C, width<T>), plane = p.P * p.Q;
+  Scratch<std::int64_t> at(bands.size);
+  bands.plan<T>(at.get());
+
+  const std::int64_t copy_size = bands.size * width<T>, sums_size = bands.rows * p.Q * width<T>;
+  const std::int64_t buffer_size = copy_size + sums_size + filters_size<T>;
+  Scratch<T> buffers(max_threads() * buffer_size);
+  fill_zero(buffers.get(), max_threads() * buffer_size);
+  parallel_for(p.N * groups * bands.count, bands.rows * p.Q * (size * size + 10), [&](std::int64_t task, int thread) {
+    T* copy = buffers.get() + thread * buffer_size;  // (row, column, channel)
+    T* sums = copy + copy_size;                      // (position, channel)
+    T* filters = sums + sums_size;                   // (cell, channel)
+    const std::int64_t n = task / (groups * bands.count), c0 = task / bands.count % groups * width<T>;
+    const std::int64_t p0 = task % bands.count * bands.rows, rows = min_of(bands.rows, p.P - p0);
+    const std::int64_t channels = min_of(width<T>, p.C - c0), start = (n * p.C + c0) * plane + p0 * p.Q;
+    transpose_filters(p, w, c0, filters);
+    bands.copy_in(planes_of(p, x, p.H * p.W, n, c0), at.get(), p0, rows, copy);
+    for (std::int64_t i = 0; i < rows; ++i) {
+      const T* from = copy + i * stride * bands.pitch * width<T>;
+      T* to = sums + i * p.Q * width<T>;
+      for_tiles<columns>(
+          p.Q,
+          [&](std::int64_t j) CONVOLITH_INLINED {
+            filter_columns<size, stride, columns>(from + j * stride * width<T>, bands.pitch, filters,
+                                                  to + j * width<T>);
+          },
+          [&](std::int64_t j) CONVOLITH_INLINED {
+            filter_columns<size, stride, 1>(from + j * stride * width<T>, bands.pitch, filters, to + j * width<T>);
+          });
+    }
+    store_transposed(sums, width<T>, rows * p.Q, channels, bias ? bias + c0 : nullptr, y + start, plane);
+    for (std::int64_t c = 0; c < channels; ++c) epilogue.finish(y, start + c * plane, rows * p.Q);
+  });
+}
+
+template <class T>
+void filter_by_size(const Conv2d& p, const T* x, const T* w, const T* bias, const Epilogue<T>& epilogue, T* y) {
+  const bool dense = p.stride_h == 1;
+  const auto filter = p.R == 3   ? dense ? filter_all<3, 1, T> : filter_all<3, 2, T>
+                      : p.R == 5 ? dense ? filter_all<5, 1, T> : filter_all<5, 2, T>
+                      : dense    ? filter_all<7, 1, T>
+                                 : filter_all<7, 2, T>;
+  filter(p, x, w, bias, epilogue, y);
+}
+
+// The input gradient at stride 1 is the forward with the filters turned around.
+// dy (N, C, P, Q), w (C, R, S), dx (N, C, H, W)
+template <class T>
+void filter_turned(const Conv2d& p, const T* dy, const T* w, T* dx) {
+  Conv2d turned = p;
+  turned.H = p.P, turned.W = p.Q, turned.P = p.H, turned.Q = p.W;
+  turned.pad_top = p.R - 1 - p.pad_top, turned.pad_left = p.S - 1 - p.pad_left;
+  const std::int64_t cells = p.R * p.S;
+  const Scratch<T> flipped(p.C * cells);
+  for (std::int64_t c = 0; c < p.C; ++c)
+    for (std::int64_t t = 0; t < cells; ++t) flipped.get()[c * cells + t] = w[c * cells + cells - 1 - t];
+  filter_by_size<T>(turned, dy, flipped.get(), nullptr, {nullptr, Activation::identity}, dx);
+}
+
+// At stride 2, dx[2 u + e] = the sum of w[s] dy[u + (e + pad - s) / 2] over the cells s of one parity, along either
+// axis. With pad = 2 h + odd, u finds its first element at u + h - lead, cell s stands (e + odd - s) / 2 + lead
+// further.
+template <int size, int odd>
+struct Parity {
+  static constexpr int lead = (size - 1 - odd) / 2, span = lead + (1 + odd) / 2 + 1;
+  static constexpr int cell(int e, int at) { return e + odd + 2 * (lead - at); }  // what meets element `at`, if any
+};
+
+// Pairs of columns of row 2 u + e of dx (column, channel); dy from row u on, (row, column, channel), w (R, S, channel)
+template <int size, int odd_h, int odd_w, int pairs, class T>
+CONVOLITH_INLINE void spread_columns(const T* dy, std::int64_t pitch, const T* w, int e, T* dx) {
+  using Vertical = Parity<size, odd_h>;
+  using Horizontal = Parity<size, odd_w>;
+  Vec<T> sums[2 * pairs] = {};
+  for (int i = 0; i < Vertical::span; ++i) {
+    const int r = Vertical::cell(e, i);
+    if (r < 0 || r >= size) continue;
+    Vec<T> weight[size];
+#pragma GCC unroll 8
+    for (int s = 0; s < size; ++s) weight[s] = load(w + (r * size + s) * width<T>);
+#pragma GCC unroll 16
+    for (int j = 0; j < pairs - 1 + Horizontal::span; ++j) {
+      Vec<T> v = load(dy + (i * pitch + j) * width<T>);
+      keep(v);
+#pragma GCC unroll 16
+      for (int t = 0; t < 2 * pairs; ++t) {
+        const int s = Horizontal::cell(t % 2, j - t / 2);
+        if (s >= 0 && s < size) sums[t] += weight[s] * v;
+      }
+    }
+  }
+#pragma GCC unroll 16
+  for (int t = 0; t < 2 * pairs; ++t) store(dx + t * width<T>, sums[t]);
+}
+
+// dy (N, C, P, Q), w (C, R, S), dx (N, C, H, W)
+template <int size, int odd_h, int odd_w, class T>
+void spread_all(const Conv2d& p, const T* dy, const T* w, T* dx) {
+  constexpr int pairs = vector_bytes == 64 ? 7 : 4;
+  using Vertical = Parity<size, odd_h>;
+  using Horizontal = Parity<size, odd_w>;
+  const std::int64_t U = ceil_div(p.H, std::int64_t{2}), V = ceil_div(p.W, std::int64_t{2});
+  const std::int64_t top = p.pad_top / 2 - Vertical::lead, left = p.pad_left / 2 - Horizontal::lead;
+  const Bands bands(p.P, p.Q, top, left, U, V - 1 + Horizontal::span, 1, Vertical::span);
+  const std::int64_t groups = ceil_div(p.C, width<T>), plane = p.H * p.W;
+  Scratch<std::int64_t> at(bands.size);
+  bands.plan<T>(at.get());
+
+  // A row of an odd width is computed one too wide, the next row then overwrites that.
+  const std::int64_t copy_size = bands.size * width<T>, sums_size = (2 * bands.rows * p.W + 1) * width<T>;
+  const std::int64_t buffer_size = copy_size + sums_size + filters_size<T>;
+  Scratch<T> buffers(max_threads() * buffer_size);
+  fill_zero(buffers.get(), max_threads() * buffer_size);
+  parallel_for(p.N * groups * bands.count, bands.rows * V * (size * size + 25), [&](std::int64_t task, int thread) {
+    T* copy = buffers.get() + thread * buffer_size;  // (row, column, channel)
+    T* sums = copy + copy_size;                      // (position, channel)
+    T* filters = sums + sums_size;                   // (cell, channel)
+    const std::int64_t n = task / (groups * bands.count), c0 = task / bands.count % groups * width<T>;
+    const std::int64_t u0 = task % bands.count * bands.rows, rows = min_of(2 * bands.rows, p.H - 2 * u0);
+    transpose_filters(p, w, c0, filters);
+    bands.copy_in(planes_of(p, dy, p.P * p.Q, n, c0), at.get(), u0, ceil_div(rows, std::int64_t{2}), copy);
+    for (std::int64_t i = 0; i < rows; ++i) {
+      const T* from = copy + i / 2 * bands.pitch * width<T>;
+      T* to = sums + i * p.W * width<T>;
+      const int e = static_cast<int>(i % 2);
+      for_tiles<pairs>(
+          V,
+          [&](std::int64_t j) CONVOLITH_INLINED {
+            spread_columns<size, odd_h, odd_w, pairs>(from + j * width<T>, bands.pitch, filters, e,
+                                                      to + 2 * j * width<T>);
+          },
+          [&](std::int64_t j) CONVOLITH_INLINED {
+            spread_columns<size, odd_h, odd_w, 1>(from + j * width<T>, bands.pitch, filters, e, to + 2 * j * width<T>);
+          });
+    }
+    const std::int64_t channels = min_of(width<T>, p.C - c0);
+    store_transposed<T>(sums, width<T>, rows * p.W, channels, nullptr, dx + (n * p.C + c0) * plane + 2 * u0 * p.W,
+                        plane);
+  });
+}
+
+template <int size, class T>
+void spread_by_parity(const Conv2d& p, const T* dy, const T* w, T* dx) {
+  if (p.pad_top % 2)
+    return p.pad_left % 2 ? spread_all<size, 1, 1>(p, dy, w, dx) : spread_all<size, 1, 0>(p, dy, w, dx);
+  return p.pad_left % 2 ? spread_all<size, 0, 1>(p, dy, w, dx) : spread_all<size, 0, 0>(p, dy, w, dx);
 }
 
 }  // namespace
 
 template <class T>
 void depthwise_forward(const Conv2d& p, const T* x, const T* w, const T* bias, const T* residual, T* y) {
-  const bool dense = p.stride_h == 1;
-  const auto filter = p.R == 3   ? dense ? filter_all<3, 1, T> : filter_all<3, 2, T>
-                      : p.R == 5 ? dense ? filter_all<5, 1, T> : filter_all<5, 2, T>
-                      : dense    ? filter_all<7, 1, T>
-                                 : filter_all<7, 2, T>;
-  filter(p, x, w, bias, {residual, p.activation}, y);
+  filter_by_size<T>(p, x, w, bias, {residual, p.activation}, y);
 }
 INSTANTIATE(depthwise_forward)
 
-// dy (N, K, P, Q), w (K, R, S), dx (N, K, H, W); stride 1
 template <class T>
-void depthwise_backward_input_dense(const Conv2d& p, const T* dy, const T* w, T* dx) {
-  Conv2d turned = p;
-  turned.H = p.P, turned.W = p.Q, turned.P = p.H, turned.Q = p.W;
-  turned.activation = Activation::identity;
-  turned.pad_top = p.R - 1 - p.pad_top, turned.pad_left = p.S - 1 - p.pad_left;
-  const std::int64_t cells = p.R * p.S;
-  const Scratch<T> flipped(p.K * cells);
-  for (std::int64_t k = 0; k < p.K; ++k)
-    for (std::int64_t t = 0; t < cells; ++t) flipped.get()[k * cells + t] = w[k * cells + cells - 1 - t];
-  depthwise_forward<T>(turned, dy, flipped.get(), nullptr, nullptr, dx);
+void depthwise_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
+  if (p.stride_h == 1) return filter_turned(p, dy, w, dx);
+  if (p.R == 3) return spread_by_parity<3>(p, dy, w, dx);
+  if (p.R == 5) return spread_by_parity<5>(p, dy, w, dx);
+  return spread_by_parity<7>(p, dy, w, dx);
 }
-INSTANTIATE(depthwise_backward_input_dense)
+INSTANTIATE(depthwise_backward_input)
 
 }  // namespace convolith::CONVOLITH_ISA

@@ -12,6 +12,7 @@
 #include "epilogue.hpp"
 #include "gemm.hpp"
 #include "kernels.hpp"
+#include "transpose.hpp"
 
 namespace convolith::CONVOLITH_ISA {
 namespace {

@@ -7,6 +7,7 @@
 #include "conv2d_pieces.hpp"
 #include "gemm.hpp"
 #include "kernels.hpp"
+#include "transpose.hpp"
 
 namespace convolith::CONVOLITH_ISA {
 namespace {

@@ -1,9 +1,7 @@
-// What the direct kernels with filters in vectors share: the pieces that images are cut into, the padded copy of a
-// piece, and the way back from vectors of filters to rows of positions.
+// What the direct kernels with filters in vectors share: the pieces that images are cut into, and their padded copies.
 #pragma once
 
 #include "pack.hpp"
-#include "transpose.hpp"
 
 namespace convolith::CONVOLITH_ISA {
 
@@ -39,26 +37,6 @@ CONVOLITH_INLINE void copy_rows(const T* x, std::int64_t channels, std::int64_t 
       else
         pack_row(x + (c * H + h) * W, columns, to);
     }
-}
-
-// Sums (i, filter of a panel), `wide` filters apart, to out (filter, i), rows `pitch` apart; bias (filters) or null.
-template <class T>
-void store_transposed(const T* sums, std::int64_t wide, std::int64_t n, std::int64_t filters, const T* bias, T* out,
-                      std::int64_t pitch) {
-  for (std::int64_t i0 = 0; i0 < n; i0 += width<T>) {
-    // The last block starts early rather than to store a part.
-    const std::int64_t i = max_of<std::int64_t>(0, min_of(i0, n - width<T>));
-    for (std::int64_t k = 0; k < filters; k += width<T>) {
-      const Vec<T> add = bias ? load(bias + k, filters - k) : Vec<T>{};
-      Vec<T> v[width<T>];
-#pragma GCC unroll 16
-      for (int j = 0; j < width<T>; ++j) v[j] = load(sums + min_of(i + j, n - 1) * wide + k) + add;
-      transpose<T>(v);
-#pragma GCC unroll 16
-      for (int j = 0; j < width<T>; ++j)
-        if (k + j < filters) store(out + (k + j) * pitch + i, v[j], n - i);
-    }
-  }
 }
 
 }  // namespace convolith::CONVOLITH_ISA

@@ -23,12 +23,10 @@ const char* winograd_needs(const Conv2d& p, Direction direction) {
 const char* gemm_needs(const Conv2d& p) {
   return is_linear(p) || is_pointwise(p) ? nullptr : "a 1x1 kernel or one as large as the input, no padding, no groups";
 }
-const char* depthwise_needs(const Conv2d& p, Direction direction) {
-  if (!is_depthwise(p))
-    return "one input channel per group, a 3x3, 5x5 or 7x7 kernel, stride 1 or 2, dilation 1 and a small padding of "
-           "zeros";
-  if (direction == Direction::backward_input && p.K != p.C) return "as many filters as channels for the input gradient";
-  return nullptr;
+const char* depthwise_needs(const Conv2d& p) {
+  return is_depthwise(p) ? nullptr
+                         : "one input channel and one filter per group, a 3x3, 5x5 or 7x7 kernel, stride 1 or 2, "
+                           "dilation 1 and a small padding of zeros";
 }
 
 // Transforming tiles pays from 16 channels on, transforming filters from 16 tiles on; the weight gradient transforms
@@ -43,7 +41,7 @@ template <class T>
 Conv2dPlan choose(const Conv2d& p, Direction direction, bool exact) {
   const char* winograd = winograd_needs(p, direction);
   const char* gemm = gemm_needs(p);
-  const char* depthwise = depthwise_needs(p, direction);
+  const char* depthwise = depthwise_needs(p);
   const auto asked = [&](const char* needs) {
     return needs ? Conv2dPlan{Algorithm::automatic, needs, 0} : Conv2dPlan{p.algorithm, "asked for", 0};
   };
@@ -59,7 +57,7 @@ Conv2dPlan choose(const Conv2d& p, Direction direction, bool exact) {
     case Algorithm::automatic:
       break;
   }
-  if (!depthwise) return {Algorithm::depthwise, "one input channel per group: rows of planes in L1", 0};
+  if (!depthwise) return {Algorithm::depthwise, "one channel per filter: channels in vectors", 0};
   if (!gemm) return {Algorithm::gemm, "a 1x1 kernel or one that covers the input is a matrix product", 0};
   if (winograd) return {Algorithm::direct, "the packed kernel takes every shape", 0};
   if (exact) return {Algorithm::direct, "inexact algorithms are forbidden", 0};

@@ -42,31 +42,58 @@ constexpr std::int64_t together = 8;
 template <class T>
 constexpr std::int64_t block_size = together * panel_vectors * width<T>;
 
+// Panel `panel` of the filter: u (point, channel, filter), points `point` apart
+template <class T>
+void transform_panel(const Conv2d& p, const Filter<T>& filter, const Panels<T>& panels, std::int64_t panel,
+                     std::int64_t point, T* u) {
+  const std::int64_t wide = panels.width_of(panel);
+  for (std::int64_t c0 = 0; c0 < p.C; c0 += together) {
+    const std::int64_t channels = min_of(together, p.C - c0);
+    alignas(64) T block[points][block_size<T>];
+    for (std::int64_t c = 0; c < channels; ++c)
+      for (std::int64_t k0 = 0; k0 < wide; k0 += width<T>) {
+        const std::int64_t k = panel * panels.wide + k0, filters = min_of(width<T>, p.K - k);
+        const Stack<T> stack{filter.data + k * filter.k_pitch, filter.k_pitch, filters, filter.data + p.K * p.C * 9};
+        alignas(64) T g[9 + width<T>][width<T>];
+        for (std::int64_t tap = 0; tap < 9; tap += width<T>)
+          stack.transpose_to((c0 + c) * filter.c_pitch + tap, g[tap], width<T>);
+        T* to = block[0] + c * wide + k0;
+        transform<T, FilterTransform>(
+            [&](int i, int j) CONVOLITH_INLINED { return load(g[filter.turned ? 8 - (3 * i + j) : 3 * i + j]); },
+            [=](int i, int j, Vec<T> v) CONVOLITH_INLINED { store(to + (i * 6 + j) * block_size<T>, v); });
+      }
+    for (int e = 0; e < points; ++e)
+      std::memcpy(u + e * point + c0 * wide, block[e], static_cast<std::size_t>(channels * wide) * sizeof(T));
+  }
+}
+
 // u (point, panel, channel, filter)
 template <class T>
 void transform_filter(const Conv2d& p, const Filter<T>& filter, const TransformedFilter<T>& panels, T* u) {
   parallel_for(panels.count, 40 * p.C * panels.wide / width<T>, [&](std::int64_t panel, int) {
-    const std::int64_t wide = panels.width_of(panel);
-    for (std::int64_t c0 = 0; c0 < p.C; c0 += together) {
-      const std::int64_t channels = min_of(together, p.C - c0);
-      alignas(64) T block[points][block_size<T>];
-      for (std::int64_t c = 0; c < channels; ++c)
-        for (std::int64_t k0 = 0; k0 < wide; k0 += width<T>) {
-          const std::int64_t k = panel * panels.wide + k0, filters = min_of(width<T>, p.K - k);
-          const Stack<T> stack{filter.data + k * filter.k_pitch, filter.k_pitch, filters, filter.data + p.K * p.C * 9};
-          alignas(64) T g[9 + width<T>][width<T>];
-          for (std::int64_t tap = 0; tap < 9; tap += width<T>)
-            stack.transpose_to((c0 + c) * filter.c_pitch + tap, g[tap], width<T>);
-          T* to = block[0] + c * wide + k0;
-          transform<T, FilterTransform>(
-              [&](int i, int j) CONVOLITH_INLINED { return load(g[filter.turned ? 8 - (3 * i + j) : 3 * i + j]); },
-              [=](int i, int j, Vec<T> v) CONVOLITH_INLINED { store(to + (i * 6 + j) * block_size<T>, v); });
-        }
-      for (int e = 0; e < points; ++e)
-        std::memcpy(u + e * panels.point + panel * panels.wide * p.C + c0 * wide, block[e],
-                    static_cast<std::size_t>(channels * wide) * sizeof(T));
-    }
+    transform_panel<T>(p, filter, panels, panel, panels.point, u + panel * panels.wide * p.C);
   });
+}
+
+// Stage 2, for panels [first, last): m (point, tile, filter) = v (point, tile, channel) u (point, panel, channel,
+// filter)
+template <class T>
+void multiply_points(std::int64_t tiles, std::int64_t C, const T* v, std::int64_t v_pitch, std::int64_t v_point,
+                     const Panels<T>& panels, std::int64_t first, std::int64_t last, const T* u, std::int64_t u_point,
+                     T* m, std::int64_t m_pitch, std::int64_t m_point) {
+  const RowBlocks blocks(tiles, panels.wide / width<T>);
+  for (int e = 0; e < points; ++e)
+    for (std::int64_t panel = first; panel < last; ++panel) {
+      const std::int64_t wide = panels.width_of(panel);
+      const T* u_panel = u + e * u_point + (panel - first) * panels.wide * C;
+      const T* next = panel + 1 < last ? u_panel + wide * C : u + (e + 1) * u_point;
+      for (std::int64_t block = 0; block < blocks.blocks; ++block) {
+        const std::int64_t t = block * blocks.height;
+        find_micro<T, Matrix<T>, Step>(blocks.height_of(block), wide / width<T>)(
+            C, {v + e * v_point + t * v_pitch, v_pitch, 1}, u_panel, {wide, next + block * C * Lanes<T>::count}, false,
+            m + e * m_point + t * m_pitch + (panel - first) * panels.wide, m_pitch);
+      }
+    }
 }
 
 // Stage 3: m (point, tile of the chunk, padded filter) for filters [k0, k1), whole vectors of them
@@ -94,9 +121,7 @@ void transform_output(const Conv2d& p, const Tiles& tiles, std::int64_t begin, s
                    // The last block starts early rather than to store a part.
                    const std::int64_t j = max_of<std::int64_t>(0, min_of(j0, stored - width<T>)), columns = stored - j;
                    Vec<T> v[width<T>];
-#pragma GCC unroll 16
-                   for (int c = 0; c < width<T>; ++c) v[c] = load(rows + i * row_size + (j + c) * width<T>);
-                   transpose<T>(v);
+                   load_transposed(rows + i * row_size + j * width<T>, width<T>, v);
 #pragma GCC unroll 16
                    for (int c = 0; c < width<T>; ++c)
                      if (c < filters) store(out + c * p.P * p.Q + j, v[c], columns);
@@ -108,51 +133,97 @@ void transform_output(const Conv2d& p, const Tiles& tiles, std::int64_t begin, s
   }
 }
 
-// x (N, C, H, W), y (N, K, P, Q), bias (K) or null
+// What either order of the stages needs to know.
 template <class T>
-void correlate_tiles(const Conv2d& p, const T* x, const Filter<T>& filter, const T* bias, const Epilogue<T>& epilogue,
-                     const T* prepared, T* y) {
-  const Tiles tiles(p);
-  const TransformedFilter<T> panels(p.K, p.C);
-  const std::int64_t c_padded = round_up(p.C, width<T>);
-  const Scratch<T> own(prepared ? 0 : panels.size());
-  if (!prepared) transform_filter(p, filter, panels, own.get());
-  const T* u = prepared ? prepared : own.get();
+struct Plan {
+  Tiles tiles;
+  TransformedFilter<T> panels;
+  std::int64_t c_padded, chunk, chunks;  // tiles of a chunk, equal ones; chunks
+  std::int64_t row_size;                 // of the rows that stages 1 and 3 work with
 
-  const RowBlocks chunk_rows(min_of(tiles.count, chunk_tiles), panels.wide / width<T>);
-  const std::int64_t chunk = chunk_rows.rows, chunks = ceil_div(tiles.count, chunk);
-  const std::int64_t shares = min_of(panels.count, ceil_div(std::int64_t{8}, chunks));
+  explicit Plan(const Conv2d& p) : tiles(p), panels(p.K, p.C), c_padded(round_up(p.C, width<T>)) {
+    chunk = ceil_div(tiles.count, ceil_div(tiles.count, chunk_tiles));
+    chunks = ceil_div(tiles.count, chunk);
+    row_size = (min_of(tiles.columns, chunk) * tile_out + 2 + width<T>)*width<T>;
+  }
+};
+
+// Chunk by chunk: the filter is transformed once, into u, and read by every chunk.
+// x (N, C, H, W), u (TransformedFilter), y (N, K, P, Q), bias (K) or null
+template <class T>
+void correlate_by_chunks(const Conv2d& p, const Plan<T>& plan, const T* x, const T* u, const T* bias,
+                         const Epilogue<T>& epilogue, T* y) {
+  const TransformedFilter<T>& panels = plan.panels;
+  const std::int64_t shares = min_of(panels.count, ceil_div(std::int64_t{16}, plan.chunks));
   const std::int64_t share_width = ceil_div(panels.count, shares) * panels.wide;
-  const std::int64_t v_point = plane_pitch<T>(chunk * c_padded), m_point = plane_pitch<T>(chunk * share_width);
-  const std::int64_t row_size = (min_of(tiles.columns, chunk) * tile_out + 2 + width<T>)*width<T>;
-  const std::int64_t buffer_size = points * (v_point + m_point) + tile_in * row_size;
+  const std::int64_t v_point = plane_pitch<T>(plan.chunk * plan.c_padded);
+  const std::int64_t m_point = plane_pitch<T>(plan.chunk * share_width);
+  const std::int64_t buffer_size = points * (v_point + m_point) + tile_in * plan.row_size;
   Scratch<T> buffers(max_threads() * buffer_size);
 
-  const std::int64_t cost = chunk * points * p.C * (share_width + 200) / 16;
-  parallel_for(chunks * shares, cost, [&](std::int64_t task, int thread) {
+  const std::int64_t cost = plan.chunk * points * p.C * (share_width + 200) / 16;
+  parallel_for(plan.chunks * shares, cost, [&](std::int64_t task, int thread) {
     T* v = buffers.get() + thread * buffer_size;
     T* m = v + points * v_point;
     T* rows = m + points * m_point;
-    const std::int64_t begin = task / shares * chunk, end = min_of(begin + chunk, tiles.count), share = task % shares;
-    const std::int64_t first = panels.count * share / shares, last = panels.count * (share + 1) / shares;
-    transform_tiles<InputTransform>(p, tiles, begin, end, x, 0, p.C, c_padded, v_point, row_size, rows, v);
-    const RowBlocks blocks(end - begin, panels.wide / width<T>);
-    for (int e = 0; e < points; ++e)
-      for (std::int64_t panel = first; panel < last; ++panel) {
-        const std::int64_t wide = panels.width_of(panel);
-        const T* u_panel = u + e * panels.point + panel * panels.wide * p.C;
-        const T* next =
-            panel + 1 < last ? u_panel + wide * p.C : u + (e + 1) * panels.point + first * panels.wide * p.C;
-        for (std::int64_t block = 0; block < blocks.blocks; ++block) {
-          const std::int64_t t = block * blocks.height;
-          find_micro<T, Matrix<T>, Step>(blocks.height_of(block), wide / width<T>)(
-              p.C, {v + e * v_point + t * c_padded, c_padded, 1}, u_panel, {wide, next + block * p.C * Lanes<T>::count},
-              false, m + e * m_point + t * share_width + (panel - first) * panels.wide, share_width);
-        }
-      }
-    transform_output(p, tiles, begin, end, first * panels.wide, last * panels.wide, m, share_width, m_point, bias,
-                     epilogue, row_size, rows, y);
+    const std::int64_t begin = task / shares * plan.chunk, end = min_of(begin + plan.chunk, plan.tiles.count);
+    const std::int64_t first = panels.count * (task % shares) / shares,
+                       last = panels.count * (task % shares + 1) / shares;
+    transform_tiles<InputTransform>(p, plan.tiles, begin, end, x, 0, p.C, plan.c_padded, v_point, plan.row_size, rows,
+                                    v);
+    multiply_points<T>(end - begin, p.C, v, plan.c_padded, v_point, panels, first, last, u + first * panels.wide * p.C,
+                       panels.point, m, share_width, m_point);
+    transform_output(p, plan.tiles, begin, end, first * panels.wide, last * panels.wide, m, share_width, m_point, bias,
+                     epilogue, plan.row_size, rows, y);
   });
+}
+
+// Panel by panel: the tiles are transformed once, and each thread transforms the filters of the panel that it is at.
+// With few tiles that keeps out of memory what is largest, 36 / 9 times the filter.
+// x (N, C, H, W), y (N, K, P, Q), bias (K) or null
+template <class T>
+void correlate_by_panels(const Conv2d& p, const Plan<T>& plan, const T* x, const Filter<T>& filter, const T* bias,
+                         const Epilogue<T>& epilogue, T* y) {
+  const TransformedFilter<T>& panels = plan.panels;
+  const std::int64_t v_point = plane_pitch<T>(plan.tiles.count * plan.c_padded);
+  const std::int64_t u_point = plane_pitch<T>(p.C * panels.wide), m_point = plane_pitch<T>(plan.chunk * panels.wide);
+  const std::int64_t rows_size = tile_in * plan.row_size, buffer_size = points * (u_point + m_point) + rows_size;
+  Scratch<T> v(points * v_point), buffers(max_threads() * buffer_size);
+
+  parallel_for(plan.c_padded / width<T>, plan.tiles.count * 200, [&](std::int64_t task, int thread) {
+    const std::int64_t c = task * width<T>;
+    transform_tiles<InputTransform>(p, plan.tiles, 0, plan.tiles.count, x, c, min_of(c + width<T>, p.C), plan.c_padded,
+                                    v_point, plan.row_size, buffers.get() + thread * buffer_size, v.get() + c);
+  });
+  // Parts of the tiles where panels are few, each with a transform of its own.
+  const std::int64_t parts = min_of(plan.chunks, ceil_div(std::int64_t{4}, panels.count));
+  const std::int64_t cost = (plan.tiles.count * points + 400) * p.C * panels.wide / 16;
+  parallel_for(panels.count * parts, cost, [&](std::int64_t task, int thread) {
+    const std::int64_t panel = task / parts, part = task % parts;
+    T* rows = buffers.get() + thread * buffer_size;
+    T* u = rows + rows_size;
+    T* m = u + points * u_point;
+    transform_panel<T>(p, filter, panels, panel, u_point, u);
+    for (std::int64_t i = plan.chunks * part / parts; i < plan.chunks * (part + 1) / parts; ++i) {
+      const std::int64_t begin = i * plan.chunk, end = min_of(begin + plan.chunk, plan.tiles.count);
+      multiply_points<T>(end - begin, p.C, v.get() + begin * plan.c_padded, plan.c_padded, v_point, panels, panel,
+                         panel + 1, u, u_point, m, panels.wide, m_point);
+      transform_output(p, plan.tiles, begin, end, panel * panels.wide, panel * panels.wide + panels.width_of(panel), m,
+                       panels.wide, m_point, bias, epilogue, plan.row_size, rows, y);
+    }
+  });
+}
+
+// x (N, C, H, W), prepared (TransformedFilter) or null, y (N, K, P, Q), bias (K) or null
+template <class T>
+void correlate_tiles(const Conv2d& p, const T* x, const Filter<T>& filter, const T* bias, const Epilogue<T>& epilogue,
+                     const T* prepared, T* y) {
+  const Plan<T> plan(p);
+  if (prepared) return correlate_by_chunks(p, plan, x, prepared, bias, epilogue, y);
+  if (plan.tiles.count <= p.K) return correlate_by_panels(p, plan, x, filter, bias, epilogue, y);
+  const Scratch<T> u(plan.panels.size());
+  transform_filter(p, filter, plan.panels, u.get());
+  correlate_by_chunks<T>(p, plan, x, u.get(), bias, epilogue, y);
 }
 
 }  // namespace

@@ -6,6 +6,13 @@
 namespace convolith::CONVOLITH_ISA {
 namespace {
 
+// a0 b0 a1 b1 ...: of the low or the high halves of a and b.
+template <class T, bool high, int... I>
+CONVOLITH_INLINE Vec<T> zip(Vec<T> a, Vec<T> b, Indices<I...>) {
+  constexpr int half = sizeof...(I) / 2;
+  return __builtin_shufflevector(a, b, (I / 2 + (high ? half : 0) + (I % 2 ? 2 * half : 0))...);
+}
+
 // How many positions of window i along one axis count.
 CONVOLITH_INLINE std::int64_t extent(std::int64_t i, std::int64_t in, std::int64_t window, std::int64_t stride,
                                      std::int64_t pad_begin, std::int64_t pad_end, bool count_include_pad) {

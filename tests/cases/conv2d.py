@@ -206,6 +206,8 @@ _EXACT_TOO = {
 # Depthwise convolutions that the kernels for them leave to the packed one.
 _NOT_DEPTHWISE = {
     "depthwise_5x5_dilated",
+    "depthwise_multiplier2",
+    "depthwise_multiplier2_stride2",
     "depthwise_multiplier3",
     "depthwise_3x5",
     "depthwise_stride_uneven",
