@@ -98,7 +98,11 @@ values(
         "groups_and_K": (lambda: (a(2, 4, 8, 8), a(5, 2, 3, 3), {"groups": 2}), "2", "5"),
         "algo": (conv(algo="fft"), "algo", "fft", "winograd"),
         "algo_gemm": (conv(algo="gemm"), "gemm", "1x1"),
-        "algo_depthwise": (conv(algo="depthwise"), "depthwise", "one input channel per group"),
+        "algo_depthwise": (
+            conv(algo="depthwise"),
+            "depthwise",
+            "one input channel and one filter per group",
+        ),
         "winograd_stride": (conv(algo="winograd", stride=2), "winograd", "stride 1"),
         "winograd_dilation": (conv(algo="winograd", dilation=2), "winograd", "dilation 1"),
         "winograd_kernel": (
