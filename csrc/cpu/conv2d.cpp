@@ -49,7 +49,9 @@ namespace {
 
 template <class T>
 void direct_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
-  if (vectors_hold_filters<T>(p.C / p.G, p.K / p.G * p.R * p.S))
+  if (few_backward_input_serves(p))
+    few_backward_input(p, dy, w, dx);
+  else if (vectors_hold_filters<T>(p.C / p.G, p.K / p.G * p.R * p.S))
     panels_backward_input(p, dy, w, dx);
   else
     planes_backward_input(p, dy, w, dx);
@@ -104,9 +106,10 @@ void conv2d_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
       return winograd_backward_weight(p, dy, x, dw);
     case Algorithm::gemm:
       if (is_linear(p)) return linear_backward_weight<T>(as_linear(p), dy, x, dw);
-      return direct_backward_weight(p, dy, x, dw);  // which is a matrix product for 1x1
+      return panels_backward_weight(p, dy, x, dw);  // which is a matrix product for 1x1
     default:
-      return direct_backward_weight(p, dy, x, dw);
+      if (few_backward_weight_serves(p)) return few_backward_weight(p, dy, x, dw);
+      return panels_backward_weight(p, dy, x, dw);
   }
 }
 INSTANTIATE(conv2d_backward_weight)

@@ -29,7 +29,16 @@ template <class T>
 void panels_prepare_weight(const Conv2d& p, const T* w, T* prepared);
 template <class T>
 void panels_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx);  // zero padding
+// Vectors of positions at stride 1, for gradients with few channels or few filters.
+bool few_backward_input_serves(const Conv2d& p);
 template <class T>
-void direct_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw);
+void few_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx);  // zero padding
+bool few_backward_weight_serves(const Conv2d& p);
+template <class T>
+void few_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw);
+
+// Vectors of filters, any shape.
+template <class T>
+void panels_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw);
 
 }  // namespace convolith::CONVOLITH_ISA

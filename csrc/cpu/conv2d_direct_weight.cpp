@@ -29,7 +29,7 @@ struct Inputs {
 
 // dy (N, K, P, Q), x (N, C, H, W), dw (K, C/G, R, S)
 template <class T>
-void direct_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
+void panels_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
   const std::int64_t CG = p.C / p.G, KG = p.K / p.G, taps = CG * p.R * p.S, dw_size = p.K * taps;
   constexpr std::int64_t most = 112;  // positions: their share of dy, transposed, stays in L1
   const Pieces pieces(p.N, p.P, p.Q, most, p.P);
@@ -107,6 +107,6 @@ void direct_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
 
   if (parts.count > 1) add_partial_sums(parts.count, dw_size, partial.get(), dw);
 }
-INSTANTIATE(direct_backward_weight)
+INSTANTIATE(panels_backward_weight)
 
 }  // namespace convolith::CONVOLITH_ISA
