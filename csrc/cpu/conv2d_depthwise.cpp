@@ -41,12 +41,11 @@ void filter_all(const Conv2d& p, const T* x, const T* w, const T* bias, const Ep
 
   const std::int64_t copy_size = bands.size * width<T>, sums_size = bands.rows * p.Q * width<T>;
   const std::int64_t buffer_size = copy_size + sums_size + filters_size<T>;
-  Scratch<T> buffers(max_threads() * buffer_size);
-  fill_zero(buffers.get(), max_threads() * buffer_size);
+  const ZeroedScratch<T> buffers(buffer_size);
   parallel_for(p.N * groups * bands.count, bands.rows * p.Q * (size * size + 10), [&](std::int64_t task, int thread) {
-    T* copy = buffers.get() + thread * buffer_size;  // (row, column, channel)
-    T* sums = copy + copy_size;                      // (position, channel)
-    T* filters = sums + sums_size;                   // (cell, channel)
+    T* copy = buffers.of(thread);   // (row, column, channel)
+    T* sums = copy + copy_size;     // (position, channel)
+    T* filters = sums + sums_size;  // (cell, channel)
     const std::int64_t n = task / (groups * bands.count), c0 = task / bands.count % groups * width<T>;
     const std::int64_t p0 = task % bands.count * bands.rows, rows = min_of(bands.rows, p.P - p0);
     const std::int64_t channels = min_of(width<T>, p.C - c0), start = (n * p.C + c0) * plane + p0 * p.Q;
@@ -146,12 +145,11 @@ void spread_all(const Conv2d& p, const T* dy, const T* w, T* dx) {
   // A row of an odd width is computed one too wide, the next row then overwrites that.
   const std::int64_t copy_size = bands.size * width<T>, sums_size = (2 * bands.rows * p.W + 1) * width<T>;
   const std::int64_t buffer_size = copy_size + sums_size + filters_size<T>;
-  Scratch<T> buffers(max_threads() * buffer_size);
-  fill_zero(buffers.get(), max_threads() * buffer_size);
+  const ZeroedScratch<T> buffers(buffer_size);
   parallel_for(p.N * groups * bands.count, bands.rows * V * (size * size + 25), [&](std::int64_t task, int thread) {
-    T* copy = buffers.get() + thread * buffer_size;  // (row, column, channel)
-    T* sums = copy + copy_size;                      // (position, channel)
-    T* filters = sums + sums_size;                   // (cell, channel)
+    T* copy = buffers.of(thread);   // (row, column, channel)
+    T* sums = copy + copy_size;     // (position, channel)
+    T* filters = sums + sums_size;  // (cell, channel)
     const std::int64_t n = task / (groups * bands.count), c0 = task / bands.count % groups * width<T>;
     const std::int64_t u0 = task % bands.count * bands.rows, rows = min_of(2 * bands.rows, p.H - 2 * u0);
     transpose_filters(p, w, c0, filters);

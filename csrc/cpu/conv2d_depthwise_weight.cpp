@@ -49,13 +49,13 @@ void multiply_all(const Conv2d& p, const T* dy, const T* x, T* dw) {
 
   const std::int64_t copy_size = bands.size * width<T>, dy_size = (bands.rows * p.Q + width<T>)*width<T>;
   const std::int64_t buffer_size = copy_size + dy_size + filters_size<T>;
-  Scratch<T> buffers(max_threads() * buffer_size), partial(parts.count > 1 ? parts.count * dw_size : 0);
-  fill_zero(buffers.get(), max_threads() * buffer_size);
+  const ZeroedScratch<T> buffers(buffer_size);
+  Scratch<T> partial(parts.count > 1 ? parts.count * dw_size : 0);
   const std::int64_t cost = parts.size * p.P * p.Q * (cells + 10);
   parallel_for(parts.count * groups, cost, [&](std::int64_t task, int thread) {
-    T* copy = buffers.get() + thread * buffer_size;  // (row, column, channel)
-    T* turned = copy + copy_size;                    // (position, channel)
-    T* sums = turned + dy_size;                      // (cell, channel)
+    T* copy = buffers.of(thread);  // (row, column, channel)
+    T* turned = copy + copy_size;  // (position, channel)
+    T* sums = turned + dy_size;    // (cell, channel)
     const std::int64_t part = task / groups, c0 = task % groups * width<T>;
     fill_zero(sums, cells * width<T>);
     for (std::int64_t n = part * parts.size; n < min_of(p.N, (part + 1) * parts.size); ++n)

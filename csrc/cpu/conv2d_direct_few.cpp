@@ -29,12 +29,17 @@ struct Flat {
 // gets its plane of products with dy, then dx is the sum of those planes, each shifted to where its tap points.  A
 // tap meets dy's positions, not dx's: for a valid 5x5 on 14x14, 100 of them instead of 196.
 
+template <int n>
+struct Count {
+  constexpr int operator()() const { return n; }
+};
+
 // sum[f] = the planes (cells, plane_pitch) of one channel, each shifted, added up for f < n
 template <class T>
 void add_shifted(std::int64_t cells, const T* planes, std::int64_t plane_pitch, const std::int64_t* shift,
                  std::int64_t n, T* sum) {
-  constexpr int block = 4;
-  for (std::int64_t f = 0; f < n; f += block * width<T>) {
+  const auto add = [&](auto vectors, std::int64_t f) CONVOLITH_INLINED {
+    constexpr int block = vectors();
     Vec<T> total[block] = {};
     for (std::int64_t cell = 0; cell < cells; ++cell) {
       const T* from = planes + cell * plane_pitch + f - shift[cell];
@@ -43,7 +48,10 @@ void add_shifted(std::int64_t cells, const T* planes, std::int64_t plane_pitch, 
     }
 #pragma GCC unroll 4
     for (int v = 0; v < block; ++v) store(sum + f + v * width<T>, total[v]);
-  }
+  };
+  std::int64_t f = 0;
+  for (; f + 4 * width<T> <= n; f += 4 * width<T>) add(Count<4>{}, f);
+  for (; f < n; f += width<T>) add(Count<1>{}, f);
 }
 
 }  // namespace
@@ -61,11 +69,11 @@ void few_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
   const std::int64_t CG = p.C / p.G, KG = p.K / p.G, cells = p.R * p.S, rows = CG * cells;
   const Flat flat(p);
   const std::int64_t plane = flat.plane(p.P, T{}), padded = (p.P + flat.reach_h) * flat.pitch;
-  const std::int64_t guard = round_up(flat.reach_h * flat.pitch + flat.reach_w, Lanes<T>::count);  // zeros around
-  const std::int64_t slack = 8 * Lanes<T>::count, product_pitch = guard + plane + guard + slack;
-  Scratch<std::int64_t> shift(cells), from(flat.pitch);
+  // Zeros between planes of products: behind one of them, before the next.
+  const std::int64_t guard = round_up(flat.reach_h * flat.pitch + flat.reach_w + width<T>, Lanes<T>::count);
+  const std::int64_t product_pitch = plane + guard;
+  Scratch<std::int64_t> shift(cells);
   for (std::int64_t cell = 0; cell < cells; ++cell) shift.get()[cell] = flat.shift(p, cell);
-  const Columns columns = plan_columns(from.get(), flat.pitch, 0, 1, p.Q, PaddingMode::zeros);
 
   const RowBlocks blocks(rows);
   Scratch<T> filters(p.K * rows);  // (group, block, filter, row)
@@ -74,18 +82,18 @@ void few_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
       pack_rows(blocks, b, KG, filters.get() + (g * rows + b * blocks.height) * KG,
                 [&](std::int64_t row, std::int64_t k) { return w[(g * KG + k) * rows + row]; });
 
-  const std::int64_t dy_size = KG * plane, sum_size = round_up(padded, Lanes<T>::count) + slack;
-  const std::int64_t buffer_size = dy_size + slack + rows * product_pitch + sum_size;
-  Scratch<T> buffers(max_threads() * buffer_size);
-  fill_zero(buffers.get(), max_threads() * buffer_size);
+  const std::int64_t dy_size = KG * plane, sum_size = round_up(padded, Lanes<T>::count);
+  const std::int64_t buffer_size = dy_size + guard + rows * product_pitch + sum_size;
+  const ZeroedScratch<T> buffers(buffer_size);
+  const auto same = [](auto v) CONVOLITH_INLINED { return v; };
   parallel_for(p.N * p.G, plane * rows * KG / 16, [&](std::int64_t task, int thread) {
-    T* turned = buffers.get() + thread * buffer_size;  // dy (filter, row, column)
-    T* products = turned + dy_size + slack;            // (channel, cell, guard + position + guard)
-    T* sum = products + rows * product_pitch;          // (row, column) of a padded plane of dx
+    T* turned = buffers.of(thread);            // dy (filter, row, column)
+    T* products = turned + dy_size + guard;    // (channel, cell, position and guard)
+    T* sum = products + rows * product_pitch;  // (row, column) of a padded plane of dx
     const std::int64_t g = task % p.G;
     for (std::int64_t k = 0; k < KG; ++k)
       for (std::int64_t i = 0; i < p.P; ++i)
-        pack_row(dy + ((task * KG + k) * p.P + i) * p.Q, columns, turned + k * plane + i * flat.pitch);
+        map_vectors(dy + ((task * KG + k) * p.P + i) * p.Q, p.Q, turned + k * plane + i * flat.pitch, same);
 
     const std::int64_t step = blocks.vectors() * width<T>;
     for (std::int64_t f = 0; f < plane; f += step)
@@ -93,13 +101,12 @@ void few_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
         const std::int64_t height = blocks.height_of(b), first = b * blocks.height;
         find_micro<T, Matrix<T>, Step>(height, min_of(step, plane - f) / width<T>)(
             KG, {filters.get() + (g * rows + first) * KG, 1, height}, turned + f, {plane, turned}, false,
-            products + first * product_pitch + guard + f, product_pitch);
+            products + first * product_pitch + f, product_pitch);
       }
     for (std::int64_t c = 0; c < CG; ++c) {
-      add_shifted(cells, products + c * cells * product_pitch + guard, product_pitch, shift.get(), padded, sum);
+      add_shifted(cells, products + c * cells * product_pitch, product_pitch, shift.get(), padded, sum);
       for (std::int64_t h = 0; h < p.H; ++h)
-        map_vectors(sum + (h + p.pad_top) * flat.pitch + p.pad_left, p.W, dx + ((task * CG + c) * p.H + h) * p.W,
-                    [](auto v) CONVOLITH_INLINED { return v; });
+        map_vectors(sum + (h + p.pad_top) * flat.pitch + p.pad_left, p.W, dx + ((task * CG + c) * p.H + h) * p.W, same);
     }
   });
 }
@@ -173,10 +180,9 @@ void few_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
   const std::int64_t plane = flat.plane(band, T{}), x_plane = plane + flat.plane(flat.reach_h + 1, T{});
   const Parts parts(p.N, 1, p.G, dw_size * std::int64_t{sizeof(T)});
 
-  Scratch<std::int64_t> tap(taps), dy_from(flat.pitch), x_from(flat.pitch);
+  Scratch<std::int64_t> tap(taps), from(flat.pitch);
   for (std::int64_t t = 0; t < taps; ++t) tap.get()[t] = t / cells * x_plane + flat.shift(p, t % cells);
-  const Columns dy_columns = plan_columns(dy_from.get(), flat.pitch, 0, 1, p.Q, PaddingMode::zeros);
-  const Columns x_columns = plan_columns(x_from.get(), flat.pitch, -p.pad_left, 1, p.W, p.padding_mode);
+  const Columns columns = plan_columns(from.get(), flat.pitch, -p.pad_left, 1, p.W, p.padding_mode);
 
   const std::int64_t dy_size = KG * plane, x_size = CG * x_plane + count, lanes_size = KG * taps * count;
   const std::int64_t buffer_size = dy_size + x_size + lanes_size;
@@ -194,10 +200,11 @@ void few_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
         for (std::int64_t k = 0; k < KG; ++k) {
           const T* from = dy + (((n * p.G + g) * KG + k) * p.P + p0) * p.Q;
           for (std::int64_t i = 0; i < rows; ++i)
-            pack_row(from + i * p.Q, dy_columns, turned + k * plane + i * flat.pitch);
+            map_vectors(from + i * p.Q, p.Q, turned + k * plane + i * flat.pitch,
+                        [](auto v) CONVOLITH_INLINED { return v; });
           fill_zero(turned + k * plane + rows * flat.pitch, plane - rows * flat.pitch);
         }
-        copy_rows(x + (n * p.G + g) * CG * p.H * p.W, CG, p.H, p.W, x_columns, p.padding_mode, p0 - p.pad_top,
+        copy_rows(x + (n * p.G + g) * CG * p.H * p.W, CG, p.H, p.W, columns, p.padding_mode, p0 - p.pad_top,
                   rows + flat.reach_h, copy, x_plane);
         for (std::int64_t k = 0; k < KG; k += dot_rows)
           for (std::int64_t t = 0; t < taps;) {

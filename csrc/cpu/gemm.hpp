@@ -53,11 +53,15 @@ struct Step {
 };
 
 template <class T, class W, class Taps>
-using Micro = void (*)(std::int64_t taps, W w, const T* x, Taps where, bool accumulate, T* y, std::int64_t pitch);
+using Micro = void (*)(std::int64_t taps, const W& w, const T* x, const Taps& where, bool accumulate, T* y,
+                       std::int64_t pitch);
 
 // y[k * pitch + j] (+)= sum over t of w(k, t) * x[where.at(t) + j], k < rows, j < vectors * width
+//
+// Operands come by reference: GCC copies structs to the stack in pieces of 16 bytes that were just stored in pieces of
+// 8, and such a load waits until all stores before it have left, those of the last block among them.
 template <class T, class W, class Taps, int rows, int vectors>
-void micro(std::int64_t taps, W w, const T* x, Taps where, bool accumulate, T* y, std::int64_t pitch) {
+void micro(std::int64_t taps, const W& w, const T* x, const Taps& where, bool accumulate, T* y, std::int64_t pitch) {
   Vec<T> sum[rows][vectors] = {};
   if (accumulate) {
 #pragma GCC unroll 8

@@ -111,4 +111,29 @@ class Scratch {
   T* data_;
 };
 
+// Scratch memory per thread, zeros at first.  Each thread clears its own: what one core has just written, another waits
+// for line by line.
+template <class T>
+class ZeroedScratch {
+ public:
+  explicit ZeroedScratch(std::int64_t size)
+      : size_(round_up(size, Lanes<T>::count)), data_(max_threads() * size_), cleared_(max_threads() * line) {
+    for (int thread = 0; thread < max_threads(); ++thread) cleared_.get()[thread * line] = 0;
+  }
+  CONVOLITH_INLINE T* of(int thread) const {
+    T* data = data_.get() + thread * size_;
+    std::int64_t& cleared = cleared_.get()[thread * line];
+    if (!cleared)
+      for (std::int64_t i = 0; i < size_; ++i) data[i] = T(0);
+    cleared = 1;
+    return data;
+  }
+
+ private:
+  static constexpr std::int64_t line = 8;
+  std::int64_t size_;
+  Scratch<T> data_;
+  Scratch<std::int64_t> cleared_;
+};
+
 }  // namespace convolith::CONVOLITH_ISA
