@@ -106,6 +106,13 @@ class ResNet20(nn.Module):
         return self.fc(self.avgpool(x).flatten(1))
 
 
+class BatchNormReLU(nn.BatchNorm2d):
+    """Both in one module, as ours are, so that the keys of the weights agree."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.relu_(super().forward(x))
+
+
 class MobileNetV1(nn.Module):
     """MobileNet for images (N, 3, 224, 224) (Howard et al. 2017, table 1)."""
 
@@ -114,7 +121,7 @@ class MobileNetV1(nn.Module):
 
         def unit(C: int, K: int, kernel: int, stride: int, groups: int = 1) -> list[nn.Module]:
             conv = nn.Conv2d(C, K, kernel, stride, kernel // 2, groups=groups, bias=False)
-            return [conv, nn.BatchNorm2d(K), nn.ReLU(inplace=True)]
+            return [conv, BatchNormReLU(K)]
 
         self.stem = nn.Sequential(*unit(3, 32, 3, 2))
         self.blocks = nn.Sequential()
