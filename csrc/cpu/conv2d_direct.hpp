@@ -29,6 +29,9 @@ template <class T>
 void panels_prepare_weight(const Conv2d& p, const T* w, T* prepared);
 template <class T>
 void panels_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx);  // zero padding
+template <class T>
+void panels_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw);
+
 // Vectors of positions at stride 1, for gradients with few channels or few filters.
 bool few_backward_input_serves(const Conv2d& p);
 template <class T>
@@ -36,9 +39,5 @@ void few_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx);  // ze
 bool few_backward_weight_serves(const Conv2d& p);
 template <class T>
 void few_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw);
-
-// Vectors of filters, any shape.
-template <class T>
-void panels_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw);
 
 }  // namespace convolith::CONVOLITH_ISA

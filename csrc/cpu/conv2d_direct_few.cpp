@@ -1,9 +1,9 @@
 // Direct gradients of layers that fill no vector with channels: LeNet's, and the first ones.  Positions are in vectors,
 // at stride 1, in rows that end with as many zeros as a filter row reaches: so a tap is a shift of the whole plane.
 #include "conv2d_direct.hpp"
-#include "conv2d_pieces.hpp"
 #include "gemm.hpp"
 #include "kernels.hpp"
+#include "pack.hpp"
 
 namespace convolith::CONVOLITH_ISA {
 namespace {
@@ -17,10 +17,6 @@ struct Flat {
   template <class T>
   CONVOLITH_INLINE std::int64_t plane(std::int64_t rows, T) const {
     return round_up(rows * pitch, Lanes<T>::count);
-  }
-  // Where tap (r, s) sees position 0.
-  CONVOLITH_INLINE std::int64_t shift(const Conv2d& p, std::int64_t cell) const {
-    return cell / p.S * p.dilation_h * pitch + cell % p.S * p.dilation_w;
   }
 };
 
@@ -73,7 +69,7 @@ void few_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
   const std::int64_t guard = round_up(flat.reach_h * flat.pitch + flat.reach_w + width<T>, Lanes<T>::count);
   const std::int64_t product_pitch = plane + guard;
   Scratch<std::int64_t> shift(cells);
-  for (std::int64_t cell = 0; cell < cells; ++cell) shift.get()[cell] = flat.shift(p, cell);
+  for (std::int64_t cell = 0; cell < cells; ++cell) shift.get()[cell] = tap_offset(p, cell, 0, flat.pitch);
 
   const RowBlocks blocks(rows);
   Scratch<T> filters(p.K * rows);  // (group, block, filter, row)
@@ -171,7 +167,7 @@ bool few_backward_weight_serves(const Conv2d& p) {
 template <class T>
 void few_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
   constexpr std::int64_t count = Lanes<T>::count, budget = 32 * 1024;
-  const std::int64_t CG = p.C / p.G, KG = p.K / p.G, cells = p.R * p.S, taps = CG * cells, dw_size = p.K * taps;
+  const std::int64_t CG = p.C / p.G, KG = p.K / p.G, taps = CG * p.R * p.S, dw_size = p.K * taps;
   const Flat flat(p);
   // Bands of rows whose dy and inputs stay in L1, as far as they do.
   const std::int64_t row_bytes = flat.pitch * (KG + CG) * std::int64_t{sizeof(T)};
@@ -181,7 +177,7 @@ void few_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
   const Parts parts(p.N, 1, p.G, dw_size * std::int64_t{sizeof(T)});
 
   Scratch<std::int64_t> tap(taps), from(flat.pitch);
-  for (std::int64_t t = 0; t < taps; ++t) tap.get()[t] = t / cells * x_plane + flat.shift(p, t % cells);
+  for (std::int64_t t = 0; t < taps; ++t) tap.get()[t] = tap_offset(p, t, x_plane, flat.pitch);
   const Columns columns = plan_columns(from.get(), flat.pitch, -p.pad_left, 1, p.W, p.padding_mode);
 
   const std::int64_t dy_size = KG * plane, x_size = CG * x_plane + count, lanes_size = KG * taps * count;

@@ -9,22 +9,18 @@
 // the sums is a quarter of a shuffle per output, against C/G * R * S / 16 FMAs.
 #include "conv2d_direct.hpp"
 #include "conv2d_pieces.hpp"
+#include "conv2d_residues.hpp"
 #include "epilogue.hpp"
 #include "gemm.hpp"
 #include "kernels.hpp"
+#include "pack.hpp"
 #include "transpose.hpp"
 
 namespace convolith::CONVOLITH_ISA {
 namespace {
 
-// One set of outputs (rows, columns), element (i, j) at origin + i * row + j * column of its plane.  A forward has one,
-// an input gradient one for each residue of the strides, which meets its own share of the taps.
-struct OutputSet {
-  std::int64_t rows, columns, origin, row, column;
-  std::int64_t first_tap, taps;
-};
-
-// y (N, G * filters, plane) = a correlation of x (N, G * channels, H, W) with filters.
+// y (N, G * filters, plane) = a correlation of x (N, G * channels, H, W) with filters.  A forward has one set of
+// outputs, an input gradient those of its residues.
 struct Correlation {
   std::int64_t N, G, channels, H, W, filters, plane;
   std::int64_t stride_h, stride_w;
@@ -125,7 +121,7 @@ void correlate(const Correlation& p, const OutputSet* set, const PlanTaps& plan_
 
   const bool apart = set[0].row != set[0].columns || set[0].column != 1;  // outputs have gaps between them
   const std::int64_t copy_size = pieces.images * tasks.image, sums_size = most * panels.wide;
-  const std::int64_t turned_size = width<T> * panels.wide;
+  const std::int64_t turned_size = width<T> * panels.wide;  // read as room behind sums, too
   const std::int64_t buffer_size = round_up(sums_size + turned_size + copy_size, Lanes<T>::count);
   Scratch<T> buffers(max_threads() * buffer_size);
   const std::int64_t cost = pieces.positions * panels.padded * p.taps / (16 * tasks.shares);
@@ -210,108 +206,52 @@ void panels_forward(const Conv2d& p, const T* x, const T* w, const T* prepared, 
   const Scratch<T> own(prepared ? 0 : panels.size(p.G));
   if (!prepared) panels_prepare_weight(p, w, own.get());
 
-  const OutputSet all{p.P, p.Q, 0, p.Q, 1, 0, taps};
-  const std::int64_t span_h = (p.R - 1) * p.dilation_h + 1, span_w = (p.S - 1) * p.dilation_w + 1;
-  const Correlation c{p.N,
-                      p.G,
-                      CG,
-                      p.H,
-                      p.W,
-                      KG,
-                      p.P * p.Q,
-                      p.stride_h,
-                      p.stride_w,
-                      -p.pad_top,
-                      -p.pad_left,
-                      span_h,
-                      (p.Q - 1) * p.stride_w + span_w,
-                      p.padding_mode,
-                      1,
-                      taps};
+  const OutputSet all{.rows = p.P, .columns = p.Q, .origin = 0, .row = p.Q, .column = 1, .first_tap = 0, .taps = taps};
+  const Correlation c{.N = p.N,
+                      .G = p.G,
+                      .channels = CG,
+                      .H = p.H,
+                      .W = p.W,
+                      .filters = KG,
+                      .plane = p.P * p.Q,
+                      .stride_h = p.stride_h,
+                      .stride_w = p.stride_w,
+                      .top = -p.pad_top,
+                      .left = -p.pad_left,
+                      .span_h = (p.R - 1) * p.dilation_h + 1,
+                      .pitch = (p.Q - 1) * p.stride_w + (p.S - 1) * p.dilation_w + 1,
+                      .padding_mode = p.padding_mode,
+                      .sets = 1,
+                      .taps = taps};
   const auto plan_taps = [&](std::int64_t plane, std::int64_t* tap) {
-    for (std::int64_t t = 0; t < taps; ++t)
-      tap[t] = t / (p.R * p.S) * plane + t / p.S % p.R * p.dilation_h * c.pitch + t % p.S * p.dilation_w;
+    for (std::int64_t t = 0; t < taps; ++t) tap[t] = tap_offset(p, t, plane, c.pitch);
   };
   correlate<T>(c, &all, plan_taps, x, panels, prepared ? prepared : own.get(), bias, {residual, p.activation}, y);
 }
 INSTANTIATE(panels_forward)
-
-namespace {
-
-// Row a + i * stride of dx, a < stride, meets filter row r in dy row i + (a + pad) / stride - shift(r), provided that
-// a + pad and r * dilation have the same residue of the stride; columns likewise.  So each pair of first row and first
-// column is a set of outputs at stride 1, and a filter cell belongs to one of them.
-struct Residues {
-  Axis vertical, horizontal;
-  std::int64_t sets, taps, cells;
-  Scratch<OutputSet> set;
-  Scratch<std::int64_t> set_of, index;  // of each cell: its set (or -1: no input row meets it), its place in it
-
-  explicit Residues(const Conv2d& p)
-      : vertical(p.R, p.stride_h, p.dilation_h),
-        horizontal(p.S, p.stride_w, p.dilation_w),
-        sets(0),
-        taps(0),
-        cells(p.R * p.S),
-        set(p.stride_h * p.stride_w),
-        set_of(cells),
-        index(cells) {
-    for (std::int64_t cell = 0; cell < cells; ++cell) set_of.get()[cell] = -1;
-    for (std::int64_t a = 0; a < min_of(p.stride_h, p.H); ++a)
-      for (std::int64_t b = 0; b < min_of(p.stride_w, p.W); ++b, ++sets) {
-        std::int64_t n = 0;
-        for (std::int64_t cell = 0; cell < cells; ++cell)
-          if ((a + p.pad_top - cell / p.S * p.dilation_h) % p.stride_h == 0 &&
-              (b + p.pad_left - cell % p.S * p.dilation_w) % p.stride_w == 0) {
-            set_of.get()[cell] = sets;
-            index.get()[cell] = n++;
-          }
-        const std::int64_t of_set = p.K / p.G * n;
-        set.get()[sets] = {ceil_div(p.H - a, p.stride_h),
-                           ceil_div(p.W - b, p.stride_w),
-                           a * p.W + b,
-                           p.stride_h * p.W,
-                           p.stride_w,
-                           taps,
-                           of_set};
-        taps += of_set;
-      }
-  }
-  // The tap of cell `cell` of filter k, of KG filters, among those of its set.
-  CONVOLITH_INLINE std::int64_t tap(std::int64_t k, std::int64_t cell, std::int64_t KG) const {
-    return k * (set.get()[set_of.get()[cell]].taps / KG) + index.get()[cell];
-  }
-};
-
-}  // namespace
 
 // dy (N, K, P, Q), w (K, C/G, R, S), dx (N, C, H, W); zero padding
 template <class T>
 void panels_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
   const std::int64_t CG = p.C / p.G, KG = p.K / p.G, cells = p.R * p.S;
   const Residues residues(p);
-  const Axis &vertical = residues.vertical, &horizontal = residues.horizontal;
   const OutputSet* set = residues.set.get();
-  const std::int64_t* set_of = residues.set_of.get();
-  const std::int64_t skipped_h = p.pad_top / p.stride_h, skipped_w = p.pad_left / p.stride_w;
-  const std::int64_t span_h = (p.stride_h - 1 + p.pad_top) / p.stride_h - skipped_h + vertical.reach() + 1;
-  const std::int64_t span_w = (p.stride_w - 1 + p.pad_left) / p.stride_w - skipped_w + horizontal.reach() + 1;
-  const Correlation c{p.N,
-                      p.G,
-                      KG,
-                      p.P,
-                      p.Q,
-                      CG,
-                      p.H * p.W,
-                      1,
-                      1,
-                      skipped_h - vertical.reach(),
-                      skipped_w - horizontal.reach(),
-                      span_h,
-                      set[0].columns - 1 + span_w,
-                      PaddingMode::zeros,
-                      residues.sets,
-                      residues.taps};
+  const Correlation c{.N = p.N,
+                      .G = p.G,
+                      .channels = KG,
+                      .H = p.P,
+                      .W = p.Q,
+                      .filters = CG,
+                      .plane = p.H * p.W,
+                      .stride_h = 1,
+                      .stride_w = 1,
+                      .top = residues.top,
+                      .left = residues.left,
+                      .span_h = residues.span_h,
+                      .pitch = residues.pitch,
+                      .padding_mode = PaddingMode::zeros,
+                      .sets = residues.sets,
+                      .taps = residues.taps};
 
   const FilterPanels<T> panels(CG, c.taps, c.sets);
   Scratch<T> packed(panels.size(p.G));
@@ -325,25 +265,17 @@ void panels_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
                              w + p.K * CG * cells};
         for (std::int64_t cell = 0; cell < cells; ++cell) {
           if (cell % width<T> == 0) stack.transpose_to(cell, turned[0], width<T>);
-          const std::int64_t s = set_of[cell];
+          const std::int64_t s = residues.set_of.get()[cell];
           if (s < 0) continue;
-          T* to = packed.get() + panels.at(g, panel, s, set[s].first_tap) + residues.tap(k, cell, KG) * wide;
+          T* to = packed.get() + panels.at(g, panel, s, set[s].first_tap) + residues.tap(k, cell) * wide;
           store(to + v, load(turned[cell % width<T>]));
         }
       }
   });
 
   const auto plan_taps = [&](std::int64_t plane, std::int64_t* tap) {
-    for (std::int64_t cell = 0; cell < cells; ++cell) {
-      const std::int64_t s = set_of[cell];
-      if (s < 0) continue;
-      const std::int64_t a = set[s].origin / p.W, b = set[s].origin % p.W;
-      const std::int64_t i = (a + p.pad_top) / p.stride_h - skipped_h + vertical.reach() - vertical.shift(cell / p.S);
-      const std::int64_t j =
-          (b + p.pad_left) / p.stride_w - skipped_w + horizontal.reach() - horizontal.shift(cell % p.S);
-      for (std::int64_t k = 0; k < KG; ++k)
-        tap[set[s].first_tap + residues.tap(k, cell, KG)] = k * plane + i * c.pitch + j;
-    }
+    residues.each_tap(
+        [&](std::int64_t t, std::int64_t k, std::int64_t cell) { tap[t] = k * plane + residues.offset(p, cell); });
   };
   correlate<T>(c, set, plan_taps, dy, panels, packed.get(), nullptr, {nullptr, Activation::identity}, dx);
 }

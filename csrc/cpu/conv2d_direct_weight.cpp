@@ -7,6 +7,7 @@
 #include "conv2d_pieces.hpp"
 #include "gemm.hpp"
 #include "kernels.hpp"
+#include "pack.hpp"
 #include "transpose.hpp"
 
 namespace convolith::CONVOLITH_ISA {
@@ -44,8 +45,7 @@ void panels_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
   const Parts parts(p.N, pieces.images, all, dw_size * std::int64_t{sizeof(T)});
 
   Scratch<std::int64_t> tap(taps), position(pieces.positions), from(in.pitch);
-  for (std::int64_t t = 0; t < taps; ++t)
-    tap.get()[t] = t / (p.R * p.S) * in.plane + t / p.S % p.R * p.dilation_h * in.pitch + t % p.S * p.dilation_w;
+  for (std::int64_t t = 0; t < taps; ++t) tap.get()[t] = tap_offset(p, t, in.plane, in.pitch);
   for (std::int64_t t = 0; t < pieces.positions; ++t)
     position.get()[t] =
         t / (pieces.rows * p.Q) * in.image + t / p.Q % pieces.rows * p.stride_h * in.pitch + t % p.Q * p.stride_w;

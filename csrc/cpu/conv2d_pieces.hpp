@@ -1,7 +1,7 @@
-// What the direct kernels with filters in vectors share: the pieces that images are cut into, and their padded copies.
+// The pieces that images are cut into where filters are in vectors.
 #pragma once
 
-#include "pack.hpp"
+#include "vec.hpp"
 
 namespace convolith::CONVOLITH_ISA {
 
@@ -22,21 +22,5 @@ struct Pieces {
     count = per_image * ceil_div(N, images);
   }
 };
-
-// Rows [row, row + rows) of planes x (channels, H, W) with their padding, to out (channels, rows, columns.count).
-template <class T>
-CONVOLITH_INLINE void copy_rows(const T* x, std::int64_t channels, std::int64_t H, std::int64_t W,
-                                const Columns& columns, PaddingMode mode, std::int64_t row, std::int64_t rows, T* out,
-                                std::int64_t plane) {
-  for (std::int64_t c = 0; c < channels; ++c)
-    for (std::int64_t i = 0; i < rows; ++i) {
-      const std::int64_t h = source(row + i, H, mode);
-      T* to = out + c * plane + i * columns.count;
-      if (h < 0)
-        fill_zero(to, columns.count);
-      else
-        pack_row(x + (c * H + h) * W, columns, to);
-    }
-}
 
 }  // namespace convolith::CONVOLITH_ISA

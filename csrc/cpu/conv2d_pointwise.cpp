@@ -42,8 +42,7 @@ void multiply(const Conv2d& p, bool scatter, std::int64_t rows, std::int64_t tap
   const std::int64_t shares = min_of(blocks.blocks, ceil_div(enough, chunks));
   const LeftOperand<T> left(blocks, taps, w);
 
-  const std::int64_t tile_size = max_rows * panel, packed_size = taps * panels * panel,
-                     buffer_size = packed_size + tile_size;
+  const std::int64_t packed_size = taps * panels * panel, buffer_size = packed_size + max_rows * panel;
   Scratch<T> buffers(max_threads() * buffer_size);
   const std::int64_t cost = chunk * rows * taps / (16 * shares);
   parallel_for(chunks * shares, cost, [&](std::int64_t task, int thread) {

@@ -126,6 +126,28 @@ CONVOLITH_INLINE void pack_row(const T* row, const Columns& columns, T* out) {
   for (std::int64_t j = columns.end; j < columns.count; ++j) out[j] = columns.from[j] < 0 ? T(0) : row[columns.from[j]];
 }
 
+// Rows [row, row + rows) of planes x (channels, H, W) with their padding, to out (channels, rows, columns.count),
+// channels `plane` apart.
+template <class T>
+CONVOLITH_INLINE void copy_rows(const T* x, std::int64_t channels, std::int64_t H, std::int64_t W,
+                                const Columns& columns, PaddingMode mode, std::int64_t row, std::int64_t rows, T* out,
+                                std::int64_t plane) {
+  for (std::int64_t c = 0; c < channels; ++c)
+    for (std::int64_t i = 0; i < rows; ++i) {
+      const std::int64_t h = source(row + i, H, mode);
+      T* to = out + c * plane + i * columns.count;
+      if (h < 0)
+        fill_zero(to, columns.count);
+      else
+        pack_row(x + (c * H + h) * W, columns, to);
+    }
+}
+
+// Where tap t, one of (channels, R, S), sees position 0 of such a copy of rows `pitch` apart.
+CONVOLITH_INLINE std::int64_t tap_offset(const Conv2d& p, std::int64_t t, std::int64_t plane, std::int64_t pitch) {
+  return t / (p.R * p.S) * plane + t / p.S % p.R * p.dilation_h * pitch + t % p.S * p.dilation_w;
+}
+
 // Where every tap (c, r, s) sees position 0 of packed planes; offset (channels, R, S).
 CONVOLITH_INLINE void plan_taps(const Conv2d& p, const Axis& vertical, const Axis& horizontal, std::int64_t channels,
                                 std::int64_t pitch, std::int64_t plane, std::int64_t* offset) {
