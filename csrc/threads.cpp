@@ -52,9 +52,11 @@ std::atomic<int>& setting() {
   return threads;
 }
 
-// Until when (clock_ns) to use one thread, and for how long the next time.
-constexpr std::int64_t millisecond = 1000000, shortest_retreat = 50 * millisecond, longest_retreat = 1600 * millisecond;
-std::atomic<std::int64_t> alone_until{0}, next_retreat{shortest_retreat};
+// What threads brought of late: time saved less time waited in ns, at most `credit`.  Below zero they cost more than
+// they bring, and we retreat to one for a while, longer each time, until they have earned the whole credit again.
+constexpr std::int64_t millisecond = 1000000, credit = 10 * millisecond;
+constexpr std::int64_t shortest_retreat = 50 * millisecond, longest_retreat = 1600 * millisecond;
+std::atomic<std::int64_t> balance{credit}, alone_until{0}, next_retreat{shortest_retreat};
 
 thread_local int threads_of_call = 1;
 
@@ -84,12 +86,14 @@ std::int64_t clock_ns() noexcept {
       .count();
 }
 
-void report_join(std::int64_t own, std::int64_t wait) noexcept {
-  if (wait > millisecond + 2 * own) {  // shares are even: so long a wait is a time slice, not work
+void report_join(int threads, std::int64_t own, std::int64_t wait) noexcept {
+  const std::int64_t now = std::min(credit, balance.load(std::memory_order_relaxed) + (threads - 1) * own - wait);
+  balance = std::max<std::int64_t>(now, 0);
+  if (now < 0) {
     const std::int64_t retreat = next_retreat.load(std::memory_order_relaxed);
     alone_until = clock_ns() + retreat;
     next_retreat = std::min(2 * retreat, longest_retreat);
-  } else if (alone_until.load(std::memory_order_relaxed) != 0) {
+  } else if (now == credit && alone_until.load(std::memory_order_relaxed) != 0) {
     alone_until = 0;
     next_retreat = shortest_retreat;
   }

@@ -25,8 +25,8 @@ int max_threads() noexcept;
 // What the calling thread saw of a parallel region, in ns: its own share of the work, then the wait for the others.
 // OpenMP runtimes spin while they wait.  Where other programs hold the processors, a thread that is not running keeps
 // the one that is spinning for whole time slices, and training becomes many times slower.  As results do not depend on
-// the number of threads, we may go on with one.
+// the number of threads, we may go on with one, and do where waiting has lately cost more than sharing saved.
 std::int64_t clock_ns() noexcept;
-void report_join(std::int64_t own, std::int64_t wait) noexcept;
+void report_join(int threads, std::int64_t own, std::int64_t wait) noexcept;
 
 }  // namespace convolith

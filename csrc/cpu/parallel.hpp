@@ -28,7 +28,7 @@ CONVOLITH_INLINE void parallel_for(std::int64_t tasks, const F& f) {
     for (std::int64_t task = begin; task < end; ++task) f(task, thread);
     if (thread == 0) own = clock_ns() - start;
   }
-  report_join(own, clock_ns() - start - own);
+  report_join(threads, own, clock_ns() - start - own);
 }
 
 // The same on one thread where all tasks together are not worth waking another.  `cost`: of one task, in vector
