@@ -1,4 +1,4 @@
-// Depthwise forward and input gradient.
+// Depthwise forward and input gradient: channels in vectors, and which of the two forms serves.
 #include "conv2d_depthwise.hpp"
 
 #include "epilogue.hpp"
@@ -78,29 +78,6 @@ void filter_by_size(const Conv2d& p, const T* x, const T* w, const T* bias, cons
                                  : filter_all<7, 2, T>;
   filter(p, x, w, bias, epilogue, y);
 }
-
-// The input gradient at stride 1 is the forward with the filters turned around.
-// dy (N, C, P, Q), w (C, R, S), dx (N, C, H, W)
-template <class T>
-void filter_turned(const Conv2d& p, const T* dy, const T* w, T* dx) {
-  Conv2d turned = p;
-  turned.H = p.P, turned.W = p.Q, turned.P = p.H, turned.Q = p.W;
-  turned.pad_top = p.R - 1 - p.pad_top, turned.pad_left = p.S - 1 - p.pad_left;
-  const std::int64_t cells = p.R * p.S;
-  const Scratch<T> flipped(p.C * cells);
-  for (std::int64_t c = 0; c < p.C; ++c)
-    for (std::int64_t t = 0; t < cells; ++t) flipped.get()[c * cells + t] = w[c * cells + cells - 1 - t];
-  filter_by_size<T>(turned, dy, flipped.get(), nullptr, {nullptr, Activation::identity}, dx);
-}
-
-// At stride 2, dx[2 u + e] = the sum of w[s] dy[u + (e + pad - s) / 2] over the cells s of one parity, along either
-// axis. With pad = 2 h + odd, u finds its first element at u + h - lead, cell s stands (e + odd - s) / 2 + lead
-// further.
-template <int size, int odd>
-struct Parity {
-  static constexpr int lead = (size - 1 - odd) / 2, span = lead + (1 + odd) / 2 + 1;
-  static constexpr int cell(int e, int at) { return e + odd + 2 * (lead - at); }  // what meets element `at`, if any
-};
 
 // Pairs of columns of row 2 u + e of dx (column, channel); dy from row u on, (row, column, channel), w (R, S, channel)
 template <int size, int odd_h, int odd_w, int pairs, class T>
@@ -185,13 +162,36 @@ void spread_by_parity(const Conv2d& p, const T* dy, const T* w, T* dx) {
 
 template <class T>
 void depthwise_forward(const Conv2d& p, const T* x, const T* w, const T* bias, const T* residual, T* y) {
-  filter_by_size<T>(p, x, w, bias, {residual, p.activation}, y);
+  if (vectors_hold_positions(p))
+    depthwise_rows_forward(p, x, w, bias, residual, y);
+  else
+    filter_by_size<T>(p, x, w, bias, {residual, p.activation}, y);
 }
 INSTANTIATE(depthwise_forward)
+
+namespace {
+
+// The input gradient at stride 1 is the forward with the filters turned around.
+// dy (N, C, P, Q), w (C, R, S), dx (N, C, H, W)
+template <class T>
+void filter_turned(const Conv2d& p, const T* dy, const T* w, T* dx) {
+  Conv2d turned = p;
+  turned.H = p.P, turned.W = p.Q, turned.P = p.H, turned.Q = p.W;
+  turned.activation = Activation::identity;
+  turned.pad_top = p.R - 1 - p.pad_top, turned.pad_left = p.S - 1 - p.pad_left;
+  const std::int64_t cells = p.R * p.S;
+  const Scratch<T> flipped(p.C * cells);
+  for (std::int64_t c = 0; c < p.C; ++c)
+    for (std::int64_t t = 0; t < cells; ++t) flipped.get()[c * cells + t] = w[c * cells + cells - 1 - t];
+  depthwise_forward<T>(turned, dy, flipped.get(), nullptr, nullptr, dx);
+}
+
+}  // namespace
 
 template <class T>
 void depthwise_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
   if (p.stride_h == 1) return filter_turned(p, dy, w, dx);
+  if (vectors_hold_positions(p)) return depthwise_rows_spread(p, dy, w, dx);
   if (p.R == 3) return spread_by_parity<3>(p, dy, w, dx);
   if (p.R == 5) return spread_by_parity<5>(p, dy, w, dx);
   return spread_by_parity<7>(p, dy, w, dx);

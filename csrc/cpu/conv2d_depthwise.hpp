@@ -1,9 +1,13 @@
-// Depthwise convolution: a filter sees one channel, so there is nothing to share between channels.  Vectors hold
-// channels: a vector's worth of planes is transposed into a copy with its padding, then every tap is one FMA, whatever
-// the width of the image and the stride.
+// Depthwise convolution: a filter sees one channel, so there is nothing to share between channels.  There are two
+// forms.
 //
-// Per vector of outputs, R S FMAs and, for each element moved in or out, a quarter of the shuffles that transpose a
-// square: 3x3 at stride 1 takes 9 cycles for the FMAs at one a cycle, and as many for the way in and out.
+// Vectors hold channels: a vector's worth of planes is transposed into a copy with its padding, then every tap is one
+// FMA, whatever the width of the image and the stride.  Per vector of outputs, R S FMAs and, for each element moved in
+// or out, a quarter of the shuffles that transpose a square: 3x3 at stride 1 takes 9 cycles for the FMAs at one a
+// cycle, and as many for the way in and out.
+//
+// Vectors hold positions of a row (conv2d_depthwise_rows.cpp): nothing is copied, but the filter and a block of rows
+// want registers.
 #pragma once
 
 #include "kernels.hpp"
@@ -12,19 +16,6 @@
 #include "transpose.hpp"
 
 namespace convolith::CONVOLITH_ISA {
-
-// Keeps a loaded vector in its register: GCC would rather load it again for each use, and loads are what is scarce
-// here.
-template <class V>
-CONVOLITH_INLINE void keep(V& v) {
-#if defined(__x86_64__)
-  asm volatile("" : "+v"(v));
-#elif defined(__aarch64__)
-  asm volatile("" : "+w"(v));
-#else
-  (void)v;
-#endif
-}
 
 // What these kernels serve: the layers that networks have.  All others are grouped convolutions like any other.
 CONVOLITH_INLINE bool is_depthwise(const Conv2d& p) {
@@ -40,6 +31,26 @@ template <class T>
 void depthwise_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx);
 template <class T>
 void depthwise_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw);
+
+// The forward, and the input gradient at stride 2, with positions in vectors.
+template <class T>
+void depthwise_rows_forward(const Conv2d& p, const T* x, const T* w, const T* bias, const T* residual, T* y);
+template <class T>
+void depthwise_rows_spread(const Conv2d& p, const T* dy, const T* w, T* dx);
+
+// Whether that is the faster form.  With 16 registers the filter stays in them for 3x3 at stride 1 only.
+CONVOLITH_INLINE bool vectors_hold_positions(const Conv2d& p) {
+  return vector_bytes == 64 ? p.R <= 5 : vector_bytes == 32 && p.R == 3 && p.stride_h == 1;
+}
+
+// At stride 2, dx[2 u + e] = the sum of w[s] dy[u + (e + pad - s) / 2] over the cells s of one parity, along either
+// axis. With pad = 2 h + odd, u finds its first element at u + h - lead, cell s stands (e + odd - s) / 2 + lead
+// further.
+template <int size, int odd>
+struct Parity {
+  static constexpr int lead = (size - 1 - odd) / 2, span = lead + (1 + odd) / 2 + 1;
+  static constexpr int cell(int e, int at) { return e + odd + 2 * (lead - at); }  // what meets element `at`, if any
+};
 
 // How planes are cut: bands of output rows whose padded inputs, and outputs, of a vector of channels fit L2.
 struct Bands {

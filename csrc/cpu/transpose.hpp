@@ -15,6 +15,38 @@ struct CountTo<0, I...> {
   using type = Indices<I...>;
 };
 
+// The elements of a and of b behind it with even numbers, or those with odd ones.
+template <class V, bool odd, int... I>
+CONVOLITH_INLINE V every_second(V a, V b, Indices<I...>) {
+  return __builtin_shufflevector(a, b, (2 * I + odd)...);
+}
+template <class T, bool odd, class V>
+CONVOLITH_INLINE V every_second(V a, V b) {
+  return every_second<V, odd>(a, b, typename CountTo<sizeof(V) / sizeof(T)>::type{});
+}
+// a0 b0 a1 b1 ...: of the lower or the upper half of their elements.
+template <class V, bool upper, int... I>
+CONVOLITH_INLINE V zip(V a, V b, Indices<I...>) {
+  constexpr int lanes = sizeof...(I);
+  return __builtin_shufflevector(a, b, (I / 2 + (upper ? lanes / 2 : 0) + (I % 2 ? lanes : 0))...);
+}
+template <class T, bool upper, class V>
+CONVOLITH_INLINE V zip(V a, V b) {
+  return zip<V, upper>(a, b, typename CountTo<sizeof(V) / sizeof(T)>::type{});
+}
+
+// Element i + by of v, zeros where it has none.
+template <class V, int by, int... I>
+CONVOLITH_INLINE V moved(V v, Indices<I...>) {
+  constexpr int lanes = sizeof...(I);
+  return __builtin_shufflevector(v, V{}, (I + by < 0 || I + by >= lanes ? lanes : I + by)...);
+}
+template <class T, int by, class V>
+CONVOLITH_INLINE V moved(V v) {
+  if constexpr (by == 0) return v;
+  return moved<V, by>(v, typename CountTo<sizeof(V) / sizeof(T)>::type{});
+}
+
 // Shuffles within pieces of 16 bytes, and of whole pieces, are those that every instruction set has.
 template <class T>
 constexpr int piece_size = 16 / static_cast<int>(sizeof(T));

@@ -21,12 +21,12 @@ namespace convolith::CONVOLITH_ISA {
 
 constexpr std::int64_t vector_bytes = CONVOLITH_VECTOR_BYTES;
 
-template <class T>
-struct VecType {
-  typedef T type __attribute__((vector_size(CONVOLITH_VECTOR_BYTES)));
+template <class T, int bytes>
+struct VectorType {
+  typedef T type __attribute__((vector_size(bytes)));
 };
 template <class T>
-using Vec = typename VecType<T>::type;
+using Vec = typename VectorType<T, CONVOLITH_VECTOR_BYTES>::type;
 
 template <class T>
 constexpr std::int64_t width = vector_bytes / static_cast<std::int64_t>(sizeof(T));
@@ -49,17 +49,6 @@ CONVOLITH_INLINE std::int64_t round_up(std::int64_t a, std::int64_t b) {
   return ceil_div(a, b) * b;
 }
 
-template <class T>
-CONVOLITH_INLINE Vec<T> load(const T* p) {
-  Vec<T> v;
-  std::memcpy(&v, p, sizeof v);
-  return v;
-}
-template <class T>
-CONVOLITH_INLINE void store(T* p, Vec<T> v) {
-  std::memcpy(p, &v, sizeof v);
-}
-
 // The signed integer of T's size.  A comparison of vectors of T gives a vector of these: -1 where it holds, else 0.
 template <class T>
 struct IntType {
@@ -80,25 +69,56 @@ struct IntType<std::uint64_t> {
 template <class T>
 using IntOf = typename IntType<T>::type;
 
-// The first n <= width elements of p, zeros behind them; one masked instruction where there is one.
-template <class T>
-CONVOLITH_INLINE Vec<T> load(const T* p, std::int64_t n) {
-  if (n >= width<T>) return load(p);
-  alignas(64) T buffer[width<T>];
+// Of any vector type V of elements T: one register, half of one ...
+template <class V, class T>
+CONVOLITH_INLINE V load_vector(const T* p) {
+  V v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+template <class V, class T>
+CONVOLITH_INLINE void store_vector(T* p, V v) {
+  std::memcpy(p, &v, sizeof v);
+}
+// The first n elements of p, zeros behind them; one masked instruction where there is one.
+template <class V, class T>
+CONVOLITH_INLINE V load_vector(const T* p, std::int64_t n) {
+  constexpr auto lanes = static_cast<IntOf<T>>(sizeof(V) / sizeof(T));
+  if (n >= lanes) return load_vector<V>(p);
+  alignas(64) T buffer[lanes];
   const auto end = static_cast<IntOf<T>>(n);
 #pragma GCC unroll 1
-  for (IntOf<T> i = 0; i < width<T>; ++i) buffer[i] = i < end ? p[i] : T(0);
-  return load(buffer);
+  for (IntOf<T> i = 0; i < lanes; ++i) buffer[i] = i < end ? p[i] : T(0);
+  return load_vector<V>(buffer);
+}
+template <class V, class T>
+CONVOLITH_INLINE void store_vector(T* p, V v, std::int64_t n) {
+  constexpr auto lanes = static_cast<IntOf<T>>(sizeof(V) / sizeof(T));
+  if (n >= lanes) return store_vector(p, v);
+  alignas(64) T buffer[lanes];
+  store_vector(buffer, v);
+  const auto end = static_cast<IntOf<T>>(n);
+#pragma GCC unroll 1
+  for (IntOf<T> i = 0; i < lanes; ++i)
+    if (i < end) p[i] = buffer[i];
+}
+
+// The same of whole registers.
+template <class T>
+CONVOLITH_INLINE Vec<T> load(const T* p) {
+  return load_vector<Vec<T>>(p);
+}
+template <class T>
+CONVOLITH_INLINE void store(T* p, Vec<T> v) {
+  store_vector(p, v);
+}
+template <class T>
+CONVOLITH_INLINE Vec<T> load(const T* p, std::int64_t n) {
+  return load_vector<Vec<T>>(p, n);
 }
 template <class T>
 CONVOLITH_INLINE void store(T* p, Vec<T> v, std::int64_t n) {
-  if (n >= width<T>) return store(p, v);
-  alignas(64) T buffer[width<T>];
-  store(buffer, v);
-  const auto end = static_cast<IntOf<T>>(n);
-#pragma GCC unroll 1
-  for (IntOf<T> i = 0; i < width<T>; ++i)
-    if (i < end) p[i] = buffer[i];
+  store_vector(p, v, n);
 }
 
 // --- Lanes: 64 bytes, whatever the registers -----------------------------------------------------------------
@@ -251,6 +271,19 @@ CONVOLITH_INLINE V in_register(V v) {
   asm("" : "+w"(v));
 #endif
   return v;
+}
+
+// Keeps a loaded vector in its register: GCC would rather load it again for each use, and loads may be what is
+// scarce.
+template <class V>
+CONVOLITH_INLINE void keep(V& v) {
+#if defined(__x86_64__)
+  asm volatile("" : "+v"(v));
+#elif defined(__aarch64__)
+  asm volatile("" : "+w"(v));
+#else
+  (void)v;
+#endif
 }
 
 // Over lanes by halving: (i, i + count/2), then (i, i + count/4) ...: one fixed tree.
