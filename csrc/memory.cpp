@@ -1,10 +1,13 @@
 #include "memory.hpp"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdlib>
+#include <fstream>
 #include <mutex>
 #include <new>
+#include <string>
 #include <vector>
 #ifdef __linux__
 #include <sys/mman.h>
@@ -117,6 +120,18 @@ MemoryStats memory_stats() noexcept {
   Pool& p = pool();
   std::lock_guard lock(p.mutex);
   return p.stats;
+}
+
+std::int64_t last_level_cache() noexcept {
+  static const std::int64_t bytes = [] {
+    std::int64_t kilobytes = 0;  // Linux: "32768K"
+    for (const char level : {'2', '3'}) {
+      std::ifstream file(std::string("/sys/devices/system/cpu/cpu0/cache/index") + level + "/size");
+      if (std::int64_t size = 0; file >> size) kilobytes = std::max(kilobytes, size);
+    }
+    return kilobytes > 0 ? kilobytes << 10 : std::int64_t{32} << 20;
+  }();
+  return bytes;
 }
 
 }  // namespace convolith

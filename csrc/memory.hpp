@@ -19,4 +19,6 @@ std::shared_ptr<void> acquire_shared(std::int64_t bytes);
 void empty_cache() noexcept;  // give idle blocks back to the system
 MemoryStats memory_stats() noexcept;
 
+std::int64_t last_level_cache() noexcept;  // bytes of it, as the system says
+
 }  // namespace convolith

@@ -2,7 +2,8 @@
 //
 // Two passes: statistics, then the result.  The N * L values of a channel are cut into blocks of some thousand, whose
 // statistics are merged in block order: the same bits for any thread count and in whichever order blocks are walked.
-// A channel is done from end to end before the next one, so that the second pass finds in L2 what the first has read.
+// A channel is done from end to end before the next one, so that the second pass finds in cache what the first has
+// read. In large arrays that is some KiB at a time, from all over memory: each block fetches the next.
 //
 // Moved, in arrays of x's size, where a channel stays in L2: forward reads x (and residual) and writes y; backward
 // reads dy and x (and y) and writes dx (and dresidual).  Where it does not, the second pass reads x (and dy) again.
@@ -18,6 +19,7 @@ constexpr std::int64_t block_size = 4096;
 // `count` blocks: several images where rows are short, else pieces of one row.
 struct Blocks {
   std::int64_t lanes, groups, images, pieces, count;
+  std::int64_t next;  // elements from one block to the next
 
   template <class T>
   static CONVOLITH_INLINE Blocks of(const BatchNorm& p, T) {
@@ -32,6 +34,7 @@ struct Blocks {
     b.images = images;
     b.pieces = ceil_div(p.L, block_size);
     b.count = ceil_div(p.N, b.images) * b.pieces;
+    b.next = b.pieces > 1 ? block_size : b.images * p.C * p.L;
     return b;
   }
 };
@@ -119,6 +122,13 @@ CONVOLITH_INLINE void two_passes(const BatchNorm& p, const Blocks& blocks, const
   });
 }
 
+// Whether arrays are so large that their blocks come from L3 or from memory.
+template <class T>
+bool far(const BatchNorm& p, T) {
+  constexpr std::int64_t caches = 4 << 20;
+  return p.N * p.C * p.L * static_cast<std::int64_t>(sizeof(T)) > caches;
+}
+
 // The normalised value, scaled and shifted.  Backward finds where relu was at work by it: the same bits as in forward.
 template <class T>
 struct Affine {
@@ -136,14 +146,15 @@ struct Affine {
 // of its square, all (C).  About the mean that is squares - rest^2 / n (Chan, Golub & LeVeque 1983, eq. 1.7), where at
 // most a factor of 16 cancels: with d between the means of head and block, n d^2 goes and at least (n / 16) d^2 stays.
 // 4 FLOPs an element.
-template <class T>
-void moments(const BatchNorm& p, const Block& block, const T* x, T* pivot, T* rest, T* squares) {
+template <bool fetches, class T>
+void moments(const BatchNorm& p, const Block& block, std::int64_t next, const T* x, T* pivot, T* rest, T* squares) {
   Lanes<T> total(T(0)), first(T(0)), second(T(0));
   const Block head = block.head();
   walk<T>(p, head, [&](std::int64_t i, auto n) CONVOLITH_INLINED { total += Lanes<T>::load(x + i, n); });
   const Lanes<T> middle = of_channel(block, total) * Lanes<T>(T(1) / static_cast<T>(head.size()));
   const T fill = sum(total) * (T(1) / static_cast<T>(head.size()));
   walk<T>(p, block, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
+    if (fetches) fetch(x + i + next);
     const Lanes<T> d = Lanes<T>::load(x + i, n, fill) - middle;
     first += d;
     second = fma(d, d, second);
@@ -184,12 +195,15 @@ void batch_norm_forward(const BatchNorm& p, const T* x, const T* weight, const T
                         T* running_mean, T* running_var, T* y, T* mean, T* invstd) {
   const Blocks blocks = Blocks::of(p, T{});
   const bool rectified = p.activation == Activation::relu;
+  const Output<T> out(y, p.N * p.C * p.L, p.L);
   const auto apply = [&](const Block& block) {
     const Affine<T> affine(block, mean, invstd, weight, bias);
-    walk<T>(p, block, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
-      Lanes<T> v = affine.of(Lanes<T>::load(x + i, n) - affine.mean);
-      if (residual) v += Lanes<T>::load(residual + i, n);
-      (rectified ? relu(v) : v).store(y + i, n);
+    out.with([&](const auto& put) CONVOLITH_INLINED {
+      walk<T>(p, block, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
+        Lanes<T> v = affine.of(Lanes<T>::load(x + i, n) - affine.mean);
+        if (residual) v += Lanes<T>::load(residual + i, n);
+        put(i, rectified ? relu(v) : v, n);
+      });
     });
   };
   if (!p.training) {
@@ -203,12 +217,13 @@ void batch_norm_forward(const BatchNorm& p, const T* x, const T* weight, const T
     return;
   }
   const Scratch<T> sums(blocks.count * 3 * p.C);
+  const auto statistics = far(p, T{}) ? moments<true, T> : moments<false, T>;
   const double m = static_cast<double>(p.N * p.L), fresh = p.momentum;
   two_passes(
       p, blocks,
       [&](std::int64_t g, std::int64_t b) {
         T* to = sums.get() + b * 3 * p.C;
-        moments(p, Block(p, blocks, g, b), x, to, to + p.C, to + 2 * p.C);
+        statistics(p, Block(p, blocks, g, b), blocks.next, x, to, to + p.C, to + 2 * p.C);
       },
       [&](std::int64_t g) {
         for (std::int64_t c = g * blocks.lanes; c < min_of(p.C, (g + 1) * blocks.lanes); ++c) {
@@ -231,10 +246,11 @@ namespace {
 // What tells where relu was at work.
 enum class Gate { open, from_x, from_y };
 
-template <Gate gate, class T>
+template <Gate gate, bool fetches, class T>
 void backward(const BatchNorm& p, const T* dy, const T* x, const T* weight, const T* bias, const T* y, const T* mean,
               const T* invstd, T* dx, T* dweight, T* dbias, T* dresidual) {
   const Blocks blocks = Blocks::of(p, T{});
+  const Output<T> out(dx, p.N * p.C * p.L, p.L);
   const Lanes<T> zero(T(0));
   const Scratch<T> sums(blocks.count * 2 * p.C),
       coefficients(2 * p.C);  // training: dx = g scale + ((x - mean) k0 + k1)
@@ -247,6 +263,11 @@ void backward(const BatchNorm& p, const T* dy, const T* x, const T* weight, cons
         const Affine<T> affine(block, mean, invstd, weight, bias);
         Lanes<T> total(zero), product(zero);
         walk<T>(p, block, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
+          if (fetches) {
+            fetch(x + i + blocks.next);
+            fetch(dy + i + blocks.next);
+            if (gate == Gate::from_y) fetch(y + i + blocks.next);
+          }
           const Lanes<T> d = Lanes<T>::load(x + i, n) - affine.mean;
           Lanes<T> g = Lanes<T>::load(dy + i, n);
           if constexpr (gate == Gate::from_x) g = where(less_equal(affine.of(d), zero), zero, g);
@@ -280,11 +301,17 @@ void backward(const BatchNorm& p, const T* dy, const T* x, const T* weight, cons
         const Affine<T> affine(block, mean, invstd, weight, bias);
         const Lanes<T> slope = of_channel(block, k0), level = of_channel(block, k1);
         const T* from = gate == Gate::from_y ? dresidual : dy;
-        walk<T>(p, block, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
-          const Lanes<T> d = Lanes<T>::load(x + i, n) - affine.mean;
-          Lanes<T> g = Lanes<T>::load(from + i, n);
-          if constexpr (gate == Gate::from_x) g = where(less_equal(affine.of(d), zero), zero, g);
-          fma(g, affine.scale, p.training ? fma(d, slope, level) : zero).store(dx + i, n);
+        out.with([&](const auto& put) CONVOLITH_INLINED {
+          walk<T>(p, block, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
+            if (fetches) {
+              fetch(x + i - blocks.next);
+              fetch(from + i - blocks.next);
+            }
+            const Lanes<T> d = Lanes<T>::load(x + i, n) - affine.mean;
+            Lanes<T> g = Lanes<T>::load(from + i, n);
+            if constexpr (gate == Gate::from_x) g = where(less_equal(affine.of(d), zero), zero, g);
+            put(i, fma(g, affine.scale, p.training ? fma(d, slope, level) : zero), n);
+          });
         });
       });
 }
@@ -297,10 +324,14 @@ void backward(const BatchNorm& p, const T* dy, const T* x, const T* weight, cons
 template <class T>
 void batch_norm_backward(const BatchNorm& p, const T* dy, const T* x, const T* weight, const T* bias, const T* y,
                          const T* mean, const T* invstd, T* dx, T* dweight, T* dbias, T* dresidual) {
-  const auto run = p.activation == Activation::identity ? backward<Gate::open, T>
-                   : y                                  ? backward<Gate::from_y, T>
-                                                        : backward<Gate::from_x, T>;
-  run(p, dy, x, weight, bias, y, mean, invstd, dx, dweight, dbias, dresidual);
+  const auto run = [&](auto fetches) {
+    constexpr bool f = fetches();
+    const auto backward_of = p.activation == Activation::identity ? backward<Gate::open, f, T>
+                             : y                                  ? backward<Gate::from_y, f, T>
+                                                                  : backward<Gate::from_x, f, T>;
+    backward_of(p, dy, x, weight, bias, y, mean, invstd, dx, dweight, dbias, dresidual);
+  };
+  far(p, T{}) ? run([] { return true; }) : run([] { return false; });
 }
 INSTANTIATE(batch_norm_backward)
 

@@ -46,29 +46,34 @@ CONVOLITH_INLINE Reduced<T> reduce_exp(Lanes<T> x) {
   return {n, fma(r * r, q, r)};
 }
 
-// 2^n for an integer n whose power is a normal number.
+// 2^(n + lift) for integers whose sum gives a normal number.
 template <class T>
-CONVOLITH_INLINE Lanes<T> power_of_two(Lanes<T> n) {
+CONVOLITH_INLINE Lanes<T> power_of_two(Lanes<T> n, T lift = 0) {
   using K = ExpConstants<T>;
-  return bits_as<T>(shift_left(bits_as<IntOf<T>>(n + Lanes<T>(K::shifter + K::bias)), K::mantissa));
+  return bits_as<T>(shift_left(bits_as<IntOf<T>>(n + Lanes<T>(K::shifter + K::bias + lift)), K::mantissa));
 }
 
 template <class T>
 CONVOLITH_INLINE Lanes<T> exp(Lanes<T> x) {
   using K = ExpConstants<T>;
-  const Lanes<T> low(K::lowest), high(K::highest), shifter(K::shifter);
-  x = where_greater(low, x, low, x);  // NaN stays
-  x = where_greater(x, high, high, x);
-  const Reduced<T> e = reduce_exp(x);
+  const Lanes<T> shifter(K::shifter);
+  const Reduced<T> e = reduce_exp(min(Lanes<T>(K::highest), max(Lanes<T>(K::lowest), x)));  // NaN stays
   const Lanes<T> half = fma(e.n, Lanes<T>(T(0.5)), shifter) - shifter;  // 2^n may overflow, or be subnormal: two steps
   return (e.m + Lanes<T>(T(1))) * power_of_two(half) * power_of_two(e.n - half);
+}
+// The same, and the same bits, for x <= 0 or NaN: 2^n is lifted to normal numbers.
+template <class T>
+CONVOLITH_INLINE Lanes<T> exp_of_negative(Lanes<T> x) {
+  constexpr T lift = 64, back = T(1) / (T(1) * 4294967296 * 4294967296);
+  const Reduced<T> e = reduce_exp(max(Lanes<T>(ExpConstants<T>::lowest), x));
+  return (e.m + Lanes<T>(T(1))) * power_of_two(e.n, lift) * Lanes<T>(back);
 }
 
 // 1 / (1 + e^-x), from e^-|x| so that nothing overflows and small results keep their digits.
 template <class T>
 CONVOLITH_INLINE Lanes<T> sigmoid(Lanes<T> x) {
   const Lanes<T> zero(T(0)), one(T(1));
-  const Lanes<T> e = exp(copy_sign(x, Lanes<T>(T(-1))));
+  const Lanes<T> e = exp_of_negative(copy_sign(x, Lanes<T>(T(-1))));
   return where_greater(zero, x, e, one) / (one + e);
 }
 
@@ -76,8 +81,7 @@ CONVOLITH_INLINE Lanes<T> sigmoid(Lanes<T> x) {
 template <class T>
 CONVOLITH_INLINE Lanes<T> tanh(Lanes<T> x) {
   const Lanes<T> one(T(1)), two(T(2)), bound(T(40));
-  const Lanes<T> y = two * copy_sign(x, one);
-  const Reduced<T> r = reduce_exp(where_greater(y, bound, bound, y));
+  const Reduced<T> r = reduce_exp(min(bound, two * copy_sign(x, one)));
   const Lanes<T> scale = power_of_two(r.n);
   const Lanes<T> e = fma(scale, r.m, scale - one);
   return copy_sign(e / (e + two), x);

@@ -50,22 +50,52 @@ CONVOLITH_INLINE void parallel_ranges(std::int64_t n, std::int64_t grain, const 
 // Elements of an element-wise loop per task: a few microseconds of work, what waking a thread costs.
 constexpr std::int64_t elementwise_grain = 16384;
 
+// An array that is written once, in runs of `run` elements: past the caches where they cannot hold it, which saves
+// reading each line before it is written, a third of a copy's traffic.
+template <class T>
+class Output {
+ public:
+  Output(T* data, std::int64_t n, std::int64_t run = Lanes<T>::count)
+      : data_(data),
+        past_(n * static_cast<std::int64_t>(sizeof(T)) > last_level_cache() && run % Lanes<T>::count == 0 &&
+              reinterpret_cast<std::uintptr_t>(data) % 64 == 0) {}
+  // Calls f(put), where put(i, v, n) writes n lanes of v at i.
+  template <class F>
+  CONVOLITH_INLINE void with(const F& f) const {
+    T* data = data_;
+    if (past_)
+      f([=](std::int64_t i, Lanes<T> v, auto n) CONVOLITH_INLINED { v.stream(data + i, n); });
+    else
+      f([=](std::int64_t i, Lanes<T> v, auto n) CONVOLITH_INLINED { v.store(data + i, n); });
+  }
+
+ private:
+  T* data_;
+  bool past_;
+};
+
 // Element-wise loops.
 // y[i] = f(x[i]), all shapes (n).
 template <class T, class F>
 CONVOLITH_INLINE void map(std::int64_t n, const T* x, T* y, const F& f) {
+  const Output<T> out(y, n);
   parallel_ranges(n, elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
-    for_lanes<T>(begin, end,
-                 [&](std::int64_t i, auto n) CONVOLITH_INLINED { f(Lanes<T>::load(x + i, n)).store(y + i, n); });
+    out.with([&](const auto& put) CONVOLITH_INLINED {
+      for_lanes<T>(begin, end,
+                   [&](std::int64_t i, auto n) CONVOLITH_INLINED { put(i, f(Lanes<T>::load(x + i, n)), n); });
+    });
   });
 }
 
 // z[i] = f(x[i], y[i]), all shapes (n).
 template <class T, class F>
 CONVOLITH_INLINE void map(std::int64_t n, const T* x, const T* y, T* z, const F& f) {
+  const Output<T> out(z, n);
   parallel_ranges(n, elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
-    for_lanes<T>(begin, end, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
-      f(Lanes<T>::load(x + i, n), Lanes<T>::load(y + i, n)).store(z + i, n);
+    out.with([&](const auto& put) CONVOLITH_INLINED {
+      for_lanes<T>(begin, end, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
+        put(i, f(Lanes<T>::load(x + i, n), Lanes<T>::load(y + i, n)), n);
+      });
     });
   });
 }

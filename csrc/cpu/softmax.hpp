@@ -26,7 +26,7 @@ CONVOLITH_INLINE Normaliser<T> exp_row(std::int64_t L, const T* x, T* y) {
   });
   const T m = max(top);
   for_lanes<T>(0, L, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
-    const Lanes<T> e = exp(Lanes<T>::load(x + i, n, minus_infinity<T>) - Lanes<T>(m));
+    const Lanes<T> e = exp_of_negative(Lanes<T>::load(x + i, n, minus_infinity<T>) - Lanes<T>(m));
     if (y) e.store(y + i, n);
     total += e;
   });
@@ -46,7 +46,7 @@ CONVOLITH_INLINE Normalisers<T> exp_columns(std::int64_t L, const T* x, T* y) {
   Lanes<T> top(minus_infinity<T>), total(T(0));
   for (std::int64_t i = 0; i < L * count; i += count) top = max(Lanes<T>::load(x + i), top);
   for (std::int64_t i = 0; i < L * count; i += count) {
-    const Lanes<T> e = exp(Lanes<T>::load(x + i) - top);
+    const Lanes<T> e = exp_of_negative(Lanes<T>::load(x + i) - top);
     if (y) e.store(y + i);
     total += e;
   }

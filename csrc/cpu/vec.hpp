@@ -121,6 +121,12 @@ CONVOLITH_INLINE void store(T* p, Vec<T> v, std::int64_t n) {
   store_vector(p, v, n);
 }
 
+// Fetches the line of p to L2 and no further: the misses that L1 can have open would bound a stream at half of what
+// memory gives.
+CONVOLITH_INLINE void fetch(const void* p) {
+  __builtin_prefetch(p, 0, 2);
+}
+
 // --- Lanes: 64 bytes, whatever the registers -----------------------------------------------------------------
 
 struct Whole {};  // stands for "all lanes" where a number of lanes is asked for
@@ -146,6 +152,16 @@ struct Lanes {
   }
   static CONVOLITH_INLINE Lanes load(const T* p, Whole, T = T(0)) { return load(p); }
   CONVOLITH_INLINE void store(T* p, Whole) const { store(p); }
+  // Past the caches; p is a multiple of 64.
+  CONVOLITH_INLINE void stream(T* p, Whole) const {
+#ifdef __AVX__
+    for (int i = 0; i < registers; ++i)
+      asm("vmovntps %1, %0" : "=m"(*reinterpret_cast<Vec<T>*>(p + i * width<T>)) : "v"(v[i]));
+#else
+    store(p);
+#endif
+  }
+  CONVOLITH_INLINE void stream(T* p, std::int64_t n) const { store(p, n); }
   // The first n < count elements, the rest `fill`.  Compilers make masked loads and stores of these two loops
   // unless they unroll them first.
   static CONVOLITH_INLINE Lanes load(const T* p, std::int64_t n, T fill = T(0)) {
@@ -248,17 +264,36 @@ CONVOLITH_INLINE Lanes<T> square_root(Lanes<T> a) {
       r[i] = sizeof(T) == 4 ? T(__builtin_sqrtf(r[i])) : T(__builtin_sqrt(r[i]));
   return a;
 }
-// max(a, b); b where either is NaN.
-template <class T>
-CONVOLITH_INLINE Lanes<T> max(Lanes<T> a, Lanes<T> b) {
-  return where_greater(a, b, a, b);
-}
+// a > b ? a : b and a < b ? a : b, lane by lane: b where either is NaN.  On x86 one instruction, which GCC does not
+// find.
+#ifdef __AVX__
+#define CONVOLITH_LANES_EXTREME(name, instruction, compare)                          \
+  template <class T>                                                                 \
+  CONVOLITH_INLINE Lanes<T> name(Lanes<T> a, Lanes<T> b) {                           \
+    for (int i = 0; i < Lanes<T>::registers; ++i) {                                  \
+      if constexpr (sizeof(T) == 4)                                                  \
+        asm(instruction "ps %2, %1, %0" : "=v"(a.v[i]) : "v"(a.v[i]), "vm"(b.v[i])); \
+      else                                                                           \
+        asm(instruction "pd %2, %1, %0" : "=v"(a.v[i]) : "v"(a.v[i]), "vm"(b.v[i])); \
+    }                                                                                \
+    return a;                                                                        \
+  }
+#else
+#define CONVOLITH_LANES_EXTREME(name, instruction, compare)                                         \
+  template <class T>                                                                                \
+  CONVOLITH_INLINE Lanes<T> name(Lanes<T> a, Lanes<T> b) {                                          \
+    for (int i = 0; i < Lanes<T>::registers; ++i) a.v[i] = a.v[i] compare b.v[i] ? a.v[i] : b.v[i]; \
+    return a;                                                                                       \
+  }
+#endif
+CONVOLITH_LANES_EXTREME(max, "vmax", >)
+CONVOLITH_LANES_EXTREME(min, "vmin", <)
+#undef CONVOLITH_LANES_EXTREME
 
 // x, but 0 where x < 0; NaN stays NaN.
 template <class T>
 CONVOLITH_INLINE Lanes<T> relu(Lanes<T> x) {
-  const Lanes<T> zero(T(0));
-  return where_greater(zero, x, zero, x);
+  return max(Lanes<T>(T(0)), x);
 }
 
 // v, of which the compiler cannot tell where it came from.  GCC 12 keeps an accumulator in memory, and its loop waits
