@@ -13,13 +13,6 @@
 namespace convolith::CONVOLITH_ISA {
 namespace {
 
-// to[j] = from[j * stride]
-template <class T>
-CONVOLITH_INLINE void gather(const T* from, std::int64_t stride, std::int64_t n, T* to) {
-  if (stride == 1) return map_vectors(from, n, to, [](auto v) CONVOLITH_INLINED { return v; });
-  for (std::int64_t j = 0; j < n; ++j) to[j] = from[j * stride];
-}
-
 // Consecutive positions of one image row, and where they are.
 struct Run {
   std::int64_t image, inside, length, before;  // offset within a plane; positions of the chunk before this run
@@ -41,6 +34,7 @@ void multiply(const Conv2d& p, bool scatter, std::int64_t rows, std::int64_t tap
   const std::int64_t chunk = ceil_div(vectors_of_all, chunks) * width<T>;  // equal ones: equal tasks
   const std::int64_t shares = min_of(blocks.blocks, ceil_div(enough, chunks));
   const LeftOperand<T> left(blocks, taps, w);
+  const std::int64_t line = max_of<std::int64_t>(1, Lanes<T>::count / (scatter ? 1 : p.stride_w));  // positions of one
 
   const std::int64_t packed_size = taps * panels * panel, buffer_size = packed_size + max_rows * panel;
   Scratch<T> buffers(max_threads() * buffer_size);
@@ -66,21 +60,28 @@ void multiply(const Conv2d& p, bool scatter, std::int64_t rows, std::int64_t tap
       return whole ? run.inside : run.inside / Q * p.stride_h * p.W + run.inside % Q * p.stride_w;
     };
 
+    const auto next = [&](std::int64_t at) -> Step {
+      if (at >= end + chunk || at >= positions) return {panel, packed, 0};
+      const std::int64_t row = at / Q % P, inside = row * Q + at % Q;
+      const T* from = x + at / (P * Q) * taps * x_plane + (scatter ? inside : strided({0, inside, 0, 0}));
+      return {panel, from, x_plane * std::int64_t{sizeof(T)}};
+    };
     for (std::int64_t i = 0; i < panels; ++i)
       for (std::int64_t r = first_run[i]; r < first_run[i + 1]; ++r) {
         const T* from = x + runs[r].image * taps * x_plane + (scatter ? runs[r].inside : strided(runs[r]));
         T* to = packed + i * taps * panel + runs[r].before;
         for (std::int64_t t = 0; t < taps; ++t)
-          gather(from + t * x_plane, scatter ? 1 : p.stride_w, runs[r].length, to + t * panel);
+          copy_every(scatter ? 1 : p.stride_w, from + t * x_plane, runs[r].length, to + t * panel);
       }
 
+    std::int64_t ahead = end;  // of the next chunk, which is fetched
     for (std::int64_t b = blocks.blocks * share / shares; b < blocks.blocks * (share + 1) / shares; ++b)
-      for (std::int64_t i = 0; i < panels && begin + i * panel < end; ++i) {
+      for (std::int64_t i = 0; i < panels && begin + i * panel < end; ++i, ahead += line) {
         const std::int64_t height = blocks.height_of(b), k0 = b * blocks.height;
         const std::int64_t vectors = ceil_div(min_of(panel, end - begin - i * panel), width<T>);
         const auto micro = find_micro<T, Matrix<T>, Step>(height, vectors);
         const auto multiply_to = [&](T* to, std::int64_t pitch) {
-          micro(taps, left.block(b), packed + i * taps * panel, {panel, packed}, false, to, pitch);
+          micro(taps, left.block(b), packed + i * taps * panel, next(ahead), false, to, pitch);
         };
         const auto index = [&](const Run& run, std::int64_t k) {
           return (run.image * rows + k0 + k) * y_plane + (scatter ? strided(run) : run.inside);
@@ -89,7 +90,7 @@ void multiply(const Conv2d& p, bool scatter, std::int64_t rows, std::int64_t tap
         // What will be stored to is on its way while it is computed.
         for (const Run* r = run; r < runs + first_run[i + 1]; ++r)
           for (std::int64_t k = 0; k < height; ++k)
-            for (std::int64_t j = 0; j < r->length; j += Lanes<T>::count) __builtin_prefetch(y + index(*r, k) + j, 1);
+            for (std::int64_t j = 0; j < r->length; j += Lanes<T>::count) fetch(y + index(*r, k) + j);
 
         if (run->length == vectors * width<T> && !scatter) {
           multiply_to(y + index(*run, 0), y_plane);

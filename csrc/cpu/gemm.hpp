@@ -48,8 +48,11 @@ struct Table {
 struct Step {
   std::int64_t pitch;
   const void* next;
+  std::int64_t next_pitch = 64;  // bytes
   CONVOLITH_INLINE std::int64_t at(std::int64_t t) const { return t * pitch; }
-  CONVOLITH_INLINE void fetch(std::int64_t t) const { __builtin_prefetch(static_cast<const char*>(next) + t * 64); }
+  CONVOLITH_INLINE void fetch(std::int64_t t) const {
+    CONVOLITH_ISA::fetch(static_cast<const char*>(next) + t * next_pitch);
+  }
 };
 
 template <class T, class W, class Taps>

@@ -108,6 +108,17 @@ CONVOLITH_INLINE void fill_zero(T* out, std::int64_t count) {
   for (std::int64_t j = 0; j < count; ++j) out[j] = T(0);
 }
 
+// to[j] = from[j * stride] for j < n
+template <class T>
+CONVOLITH_INLINE void copy_every(std::int64_t stride, const T* from, std::int64_t n, T* to) {
+  if (stride == 1)
+    map_vectors(from, n, to, [](auto v) CONVOLITH_INLINED { return v; });
+  else if (stride == 2)
+    for (std::int64_t j = 0; j < n; ++j) to[j] = from[2 * j];  // vectors, as the compiler knows the stride
+  else
+    for (std::int64_t j = 0; j < n; ++j) to[j] = from[stride * j];
+}
+
 // out (columns.count) = row at those columns
 template <class T>
 CONVOLITH_INLINE void pack_row(const T* row, const Columns& columns, T* out) {
@@ -116,12 +127,7 @@ CONVOLITH_INLINE void pack_row(const T* row, const Columns& columns, T* out) {
   if (run > 0) {
     const T* inside = row + columns.from[columns.begin];
     T* to = out + columns.begin;
-    if (columns.stride == 1)
-      map_vectors(inside, run, to, [](auto v) CONVOLITH_INLINED { return v; });
-    else if (columns.stride == 2)
-      for (std::int64_t j = 0; j < run; ++j) to[j] = inside[2 * j];
-    else
-      for (std::int64_t j = 0; j < run; ++j) to[j] = inside[columns.stride * j];
+    copy_every(columns.stride, inside, run, to);
   }
   for (std::int64_t j = columns.end; j < columns.count; ++j) out[j] = columns.from[j] < 0 ? T(0) : row[columns.from[j]];
 }
