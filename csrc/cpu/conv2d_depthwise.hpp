@@ -90,7 +90,7 @@ struct Bands {
     for (std::int64_t f = 0; f < elements; f += width<T>) {
       Vec<T> v[width<T>];
       for (int i = 0; i < width<T>; ++i)  // sixteen streams are more than the processor sees coming
-        __builtin_prefetch(planes.x + i * planes.pitch + h0 * W + f + 4 * Lanes<T>::count);
+        fetch(planes.x + i * planes.pitch + h0 * W + f + 8 * Lanes<T>::count);
       planes.transposed(h0 * W + f, v);
       if (f + width<T> <= elements) {
 #pragma GCC unroll 16

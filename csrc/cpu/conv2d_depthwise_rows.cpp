@@ -34,6 +34,9 @@ void filter_planes(const Conv2d& p, const T* x, const T* w, const T* bias, const
   constexpr int block = 7;  // images are 7 * 2^n high more often than not
   const View view(p.H, p.W, -p.pad_top, -p.pad_left, p.Q);
   const std::int64_t images = p.N * p.C;
+  // Large planes: the rows of the next block are fetched with this one, a share of them with each vector.
+  constexpr std::int64_t large = 8192;
+  const std::int64_t share = p.H * p.W > large ? ceil_div(block * stride * p.W, view.blocks) : 0;
   parallel_for(images, p.P * view.blocks * (size * size + 2), [&](std::int64_t image, int thread) {
     const std::int64_t c = image % p.C, P = p.P, Q = p.Q;
     const T *plane = view.plane(x, image, images, thread), *filter = w + c * size * size;
@@ -42,9 +45,12 @@ void filter_planes(const Conv2d& p, const T* x, const T* w, const T* bias, const
     for_row_blocks<block>(P, [&](std::int64_t i, auto height) CONVOLITH_INLINED {
       const T* rows[(height.value - 1) * stride + size];
       view.rows(plane, i, 0, rows);
-      for (std::int64_t j = 0; j < view.blocks; ++j)
+      const T* next = x + image * p.H * p.W + (i + block) * stride * p.W;
+      for (std::int64_t j = 0; j < view.blocks; ++j, next += share) {
+        for (std::int64_t f = 0; f < share; f += Lanes<T>::count) fetch(next + f);
         filter_rows<size, stride, height.value, typename View::Vector>(view, rows, view.start(j), view.masks(j), filter,
                                                                        add, to + i * Q, Q, i + height.value < P);
+      }
     });
     epilogue.finish(y, image * P * Q, P * Q);
   });
