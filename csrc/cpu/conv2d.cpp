@@ -38,7 +38,7 @@ void conv2d_forward(const Conv2d& p, const T* x, const T* w, const T* prepared, 
         Epilogue<T>{residual, p.activation}.finish(y, begin, end - begin);
       });
     default:
-      return vectors_hold_filters<T>(p.K / p.G, p.C / p.G * p.R * p.S)
+      return vectors_hold_filters<T>(p.K / p.G, p.C / p.G * p.R * p.S, p.Q, 1)
                  ? panels_forward(p, x, w, prepared, bias, residual, y)
                  : planes_forward(p, x, w, bias, residual, y);
   }
@@ -51,7 +51,7 @@ template <class T>
 void direct_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
   if (few_backward_input_serves(p))
     few_backward_input(p, dy, w, dx);
-  else if (vectors_hold_filters<T>(p.C / p.G, p.K / p.G * p.R * p.S))
+  else if (vectors_hold_filters<T>(p.C / p.G, p.K / p.G * p.R * p.S, p.W, p.stride_w))
     panels_backward_input(p, dy, w, dx);
   else
     planes_backward_input(p, dy, w, dx);

@@ -6,12 +6,21 @@
 
 namespace convolith::CONVOLITH_ISA {
 
-// Which of the two forms serves a direction that computes `outputs` channels per group from `taps` products each.
-// Vectors of filters waste no position, but transpose what they sum: that wants some taps, and filters to fill a
-// vector.
+// Whether rows of outputs, `column` apart, are whole vectors of positions: these go from the registers to where they
+// belong.
 template <class T>
-CONVOLITH_INLINE bool vectors_hold_filters(std::int64_t outputs, std::int64_t taps) {
-  return outputs >= width<T> && taps >= 64;
+CONVOLITH_INLINE bool is_straight(std::int64_t columns, std::int64_t column) {
+  return column == 1 && columns % width<T> == 0;
+}
+
+// Which of the two forms serves a direction that computes `outputs` channels per group, in rows of `columns`, from
+// `taps` products each.  Vectors of filters waste no position, but transpose what they sum: that wants filters to fill
+// a vector, and some taps, more of them where vectors of positions waste nothing either.
+template <class T>
+CONVOLITH_INLINE bool vectors_hold_filters(std::int64_t outputs, std::int64_t taps, std::int64_t columns,
+                                           std::int64_t column) {
+  const bool wide = is_straight<T>(columns, column) && columns >= 3 * width<T>;
+  return outputs >= width<T> && taps >= (wide ? 400 : 64);
 }
 
 // Vectors of positions.

@@ -179,7 +179,7 @@ FilterPanels<T> forward_panels(const Conv2d& p) {
 template <class T>
 std::int64_t panels_prepared(const Conv2d& p) {
   const FilterPanels<T> panels = forward_panels<T>(p);
-  return vectors_hold_filters<T>(p.K / p.G, p.C / p.G * p.R * p.S) ? panels.size(p.G) : 0;
+  return vectors_hold_filters<T>(p.K / p.G, p.C / p.G * p.R * p.S, p.Q, 1) ? panels.size(p.G) : 0;
 }
 INSTANTIATE(panels_prepared)
 

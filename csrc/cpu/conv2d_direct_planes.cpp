@@ -20,15 +20,40 @@ struct Destination {
   std::int64_t plane, origin, row, column, rows, columns;
 };
 
-// Blocks [begin, end) of the filter against every position of the planes.
+// Blocks [begin, end) of the filter against every position of the planes, row by row.
 //   filter(first row, rows): those rows as a matrix of taps;
 //   planes: tap t sees position f = i * pitch + j at planes[offset[t] + f];
-//   bias (rows) or null; epilogue: relative to to.data, applied where to.column is 1;
+//   epilogue: relative to to.data, applied where to.column is 1
+template <class T, class Filter>
+void correlate_rows(const RowBlocks& blocks, std::int64_t begin, std::int64_t end, std::int64_t taps,
+                    const Filter& filter, const T* planes, const std::int64_t* offset, std::int64_t pitch,
+                    const Epilogue<T>& epilogue, const Destination<T>& to) {
+  const std::int64_t all = to.columns / width<T>, steps = ceil_div(all, blocks.vectors());
+  for (std::int64_t i = 0; i < to.rows; ++i)
+    for (std::int64_t s = 0; s < steps; ++s) {
+      const std::int64_t v0 = all * s / steps, vectors = all * (s + 1) / steps - v0, j0 = v0 * width<T>;
+      for (std::int64_t block = begin; block < end; ++block) {
+        const std::int64_t height = blocks.height_of(block), k0 = block * blocks.height;
+        T* out = to.data + (k0 * to.plane + to.origin + i * to.row + j0);
+        for (std::int64_t k = 0; k < height; ++k)
+          for (std::int64_t j = 0; j < vectors * width<T>; j += Lanes<T>::count)
+            __builtin_prefetch(out + k * to.plane + j, 1);
+        find_micro<T, Biased<T>, Table>(height, vectors)(taps, filter(k0, height), planes + i * pitch + j0, {offset},
+                                                         false, out, to.plane);
+        for (std::int64_t k = 0; k < height; ++k)
+          epilogue.finish(to.data, out + k * to.plane - to.data, vectors * width<T>);
+      }
+    }
+}
+
+// The same for rows of any width, over their ends.
 //   tile: room for max_rows x max_vectors vectors
 template <class T, class Filter>
 void correlate(const RowBlocks& blocks, std::int64_t begin, std::int64_t end, std::int64_t taps, const Filter& filter,
-               const T* planes, const std::int64_t* offset, std::int64_t pitch, const T* bias,
-               const Epilogue<T>& epilogue, const Destination<T>& to, T* tile) {
+               const T* planes, const std::int64_t* offset, std::int64_t pitch, const Epilogue<T>& epilogue,
+               const Destination<T>& to, T* tile) {
+  if (is_straight<T>(to.columns, to.column))
+    return correlate_rows(blocks, begin, end, taps, filter, planes, offset, pitch, epilogue, to);
   struct Run {
     std::int64_t position, to, length;  // within the block of positions; from `origin`
   };
@@ -63,24 +88,23 @@ void correlate(const RowBlocks& blocks, std::int64_t begin, std::int64_t end, st
           for (std::int64_t j = 0; j < runs[r].length; j += Lanes<T>::count)
             __builtin_prefetch(out + runs[r].to + j * to.column, 1);
       }
-      find_micro<T, Matrix<T>, Table>(height, vectors)(taps, filter(k0, height), planes + f0, {offset}, false, tile,
+      find_micro<T, Biased<T>, Table>(height, vectors)(taps, filter(k0, height), planes + f0, {offset}, false, tile,
                                                        step);
       for (std::int64_t k = 0; k < height; ++k) {
-        const T add = bias ? bias[k0 + k] : T(0);
         T* out = to.data + ((k0 + k) * to.plane + to.origin);
         for (int r = 0; r < n_runs; ++r) {
           const T* from = tile + k * step + runs[r].position;
           T* y = out + runs[r].to;
           if (to.column == 1) {
-            const auto plus = [&](auto v) CONVOLITH_INLINED { return v + add; };
+            const auto same = [](auto v) CONVOLITH_INLINED { return v; };
             // Whole vectors where they are those that the block was stored in, pieces of them elsewhere.
             if (runs[r].position % width<T> == 0)
-              map_vectors(from, runs[r].length, y, plus);
+              map_vectors(from, runs[r].length, y, same);
             else
-              map_pieces(from, runs[r].length, y, plus);
+              map_pieces(from, runs[r].length, y, same);
             epilogue.finish(to.data, y - to.data, runs[r].length);
           } else
-            for (std::int64_t j = 0; j < runs[r].length; ++j) y[j * to.column] = from[j] + add;
+            for (std::int64_t j = 0; j < runs[r].length; ++j) y[j * to.column] = from[j];
         }
       }
     }
@@ -112,15 +136,17 @@ template <class T>
 void planes_forward(const Conv2d& p, const T* x, const T* w, const T* bias, const T* residual, T* y) {
   const std::int64_t CG = p.C / p.G, KG = p.K / p.G, taps = CG * p.R * p.S;
   const Axis vertical(p.R, p.stride_h, p.dilation_h), horizontal(p.S, p.stride_w, p.dilation_w);
-  const std::int64_t pitch = p.Q + horizontal.reach(), phases = vertical.phases * horizontal.phases;
+  const std::int64_t columns_seen = p.Q + horizontal.reach();
+  const std::int64_t pitch = is_straight<T>(p.Q, 1) ? round_up(columns_seen, Lanes<T>::count) : columns_seen;
+  const std::int64_t phases = vertical.phases * horizontal.phases;
   const RowBlocks blocks(KG);
   const Cut cut(p.N * p.G, p.P, vertical.reach(), pitch, CG * phases * std::int64_t{sizeof(T)}, blocks.blocks);
   const std::int64_t plane = plane_pitch<T>((cut.band_rows + vertical.reach()) * pitch);
 
-  Scratch<std::int64_t> offset(taps), from(horizontal.phases * pitch);
+  Scratch<std::int64_t> offset(taps), from(horizontal.phases * columns_seen);
   Scratch<Columns> columns(horizontal.phases);
   plan_taps(p, vertical, horizontal, CG, pitch, plane, offset.get());
-  plan_phases(p, horizontal, pitch, from.get(), columns.get());
+  plan_phases(p, horizontal, columns_seen, from.get(), columns.get());
 
   const std::int64_t planes_size = CG * phases * plane + read_slack<T>, tile_size = max_rows * max_vectors * width<T>;
   Scratch<T> buffers(max_threads() * (planes_size + tile_size));
@@ -135,19 +161,22 @@ void planes_forward(const Conv2d& p, const T* x, const T* w, const T* bias, cons
     for (std::int64_t c = 0; c < CG; ++c)
       pack_channel(p, x + (n * p.C + g * CG + c) * p.H * p.W, vertical, horizontal, columns.get(), p0,
                    rows + vertical.reach(), pitch, plane, planes + c * phases * plane);
-    // The rows of the next band are on their way while this one is multiplied.
+    // The rows of the next band, of this image or the next, are on their way while this one is multiplied.
+    const bool last = band + 1 == cut.bands;
+    const std::int64_t next_row = last ? 0 : (p0 + rows) * p.stride_h + vertical.reach();
+    const std::int64_t next_end = min_of(p.H, next_row + cut.band_rows * p.stride_h);
     for (std::int64_t c = 0; c < CG; ++c) {
-      const T* next = x + (n * p.C + g * CG + c) * p.H * p.W + ((p0 + rows) * p.stride_h + vertical.reach()) * p.W;
-      for (std::int64_t j = 0; j < cut.band_rows * p.stride_h * p.W; j += Lanes<T>::count)
-        __builtin_prefetch(next + j, 0, 2);
+      const T* plane_of = x + ((n + (last && g + 1 == p.G)) * p.C + (g + last) % p.G * CG + c) * p.H * p.W;
+      for (std::int64_t j = next_row * p.W; j < next_end * p.W; j += Lanes<T>::count) fetch(plane_of + j);
     }
     const std::int64_t start = (n * p.K + g * KG) * p.P * p.Q;
     const Destination<T> to{y + start, p.P * p.Q, p0 * p.Q, p.Q, 1, rows, p.Q};
     correlate(
         blocks, blocks.blocks * share / cut.shares, blocks.blocks * (share + 1) / cut.shares, taps,
-        [&](std::int64_t k0, std::int64_t) { return Matrix<T>{w + (g * KG + k0) * taps, taps, 1}; }, planes,
-        offset.get(), pitch, bias ? bias + g * KG : nullptr, {residual ? residual + start : nullptr, p.activation}, to,
-        tile);
+        [&](std::int64_t k0, std::int64_t) {
+          return Biased<T>{{w + (g * KG + k0) * taps, taps, 1}, bias ? bias + g * KG + k0 : nullptr};
+        },
+        planes, offset.get(), pitch, {residual ? residual + start : nullptr, p.activation}, to, tile);
   });
 }
 INSTANTIATE(planes_forward)
@@ -208,11 +237,10 @@ void planes_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
                               out.columns};
       const T* rows_of_filter = filter.get() + CG * (g * residues.taps + out.first_tap);
       const auto packed = [&](std::int64_t c, std::int64_t height) {
-        return Matrix<T>{rows_of_filter + c * out.taps, 1, height};
+        return Biased<T>{{rows_of_filter + c * out.taps, 1, height}, nullptr};
       };
       correlate<T>(blocks, blocks.blocks * share / cut.shares, blocks.blocks * (share + 1) / cut.shares, out.taps,
-                   packed, planes, offset.get() + out.first_tap, pitch, nullptr, {nullptr, Activation::identity}, to,
-                   tile);
+                   packed, planes, offset.get() + out.first_tap, pitch, {nullptr, Activation::identity}, to, tile);
     }
   });
 }

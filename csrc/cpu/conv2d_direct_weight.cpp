@@ -79,12 +79,17 @@ void panels_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
         if (in.copied) inputs = copy;
 
         const std::int64_t row_positions = rows * p.Q;  // of one image
+        // From a piece to the next one, which is fetched.
+        const std::int64_t next = p0 + rows < p.P ? row_positions : images * p.K * p.P * p.Q - p0 * p.Q;
         for (std::int64_t m = 0; m < images; ++m)
           for (std::int64_t k = 0; k < filters; k += width<T>) {
             const Stack<T> stack{dy + ((n0 + m) * p.K + g * KG + k0 + k) * p.P * p.Q, p.P * p.Q,
                                  min_of(width<T>, filters - k), dy + p.N * p.K * p.P * p.Q};
-            for (std::int64_t f = 0; f < row_positions; f += width<T>)
+            for (std::int64_t f = 0; f < row_positions; f += width<T>) {
+              if (f % Lanes<T>::count == 0)
+                for (std::int64_t i = 0; i < stack.count; ++i) fetch(stack.x + i * stack.pitch + p0 * p.Q + f + next);
               stack.transpose_to(p0 * p.Q + f, turned + (m * row_positions + f) * panel + k, panel);
+            }
           }
 
         for (std::int64_t b = 0; b < rows_of_taps.blocks; ++b)

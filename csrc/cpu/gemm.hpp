@@ -37,6 +37,19 @@ struct Scattered {
   CONVOLITH_INLINE const T* row_at(std::int64_t i) const { return data + row[i]; }
   CONVOLITH_INLINE std::int64_t column_at(std::int64_t j) const { return column[j]; }
 };
+// A matrix whose products have a bias, one of each row, or null.
+template <class T>
+struct Biased : Matrix<T> {
+  const T* bias;
+};
+template <class W, class V>
+CONVOLITH_INLINE V finished(const W&, int, V sum) {
+  return sum;
+}
+template <class T, class V>
+CONVOLITH_INLINE V finished(const Biased<T>& w, int row, V sum) {
+  return w.bias ? sum + w.bias[row] : sum;
+}
 
 // Where tap t finds its vectors.
 struct Table {
@@ -59,7 +72,8 @@ template <class T, class W, class Taps>
 using Micro = void (*)(std::int64_t taps, const W& w, const T* x, const Taps& where, bool accumulate, T* y,
                        std::int64_t pitch);
 
-// y[k * pitch + j] (+)= sum over t of w(k, t) * x[where.at(t) + j], k < rows, j < vectors * width
+// y[k * pitch + j] (+)= sum over t of w(k, t) * x[where.at(t) + j], and the bias that w may have; k < rows,
+// j < vectors * width
 //
 // Operands come by reference: GCC copies structs to the stack in pieces of 16 bytes that were just stored in pieces of
 // 8, and such a load waits until all stores before it have left, those of the last block among them.
@@ -90,7 +104,7 @@ void micro(std::int64_t taps, const W& w, const T* x, const Taps& where, bool ac
 #pragma GCC unroll 8
   for (int k = 0; k < rows; ++k)
 #pragma GCC unroll 8
-    for (int v = 0; v < vectors; ++v) store(y + k * pitch + v * width<T>, sum[k][v]);
+    for (int v = 0; v < vectors; ++v) store(y + k * pitch + v * width<T>, finished(w, k, sum[k][v]));
 }
 
 // The micro-kernel of that size; vectors <= vectors_for(rows).

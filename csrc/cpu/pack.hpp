@@ -164,12 +164,12 @@ CONVOLITH_INLINE void plan_taps(const Conv2d& p, const Axis& vertical, const Axi
   }
 }
 
-// The columns of a row of every horizontal phase; from (phases, pitch), columns (phases).
-CONVOLITH_INLINE void plan_phases(const Conv2d& p, const Axis& horizontal, std::int64_t pitch, std::int64_t* from,
+// The columns of a row of every horizontal phase; from (phases, count), columns (phases).
+CONVOLITH_INLINE void plan_phases(const Conv2d& p, const Axis& horizontal, std::int64_t count, std::int64_t* from,
                                   Columns* columns) {
   for (std::int64_t b = 0; b < horizontal.phases; ++b)
     columns[b] =
-        plan_columns(from + b * pitch, pitch, horizontal.first(b) - p.pad_left, p.stride_w, p.W, p.padding_mode);
+        plan_columns(from + b * count, count, horizontal.first(b) - p.pad_left, p.stride_w, p.W, p.padding_mode);
 }
 
 // Rows [p0, p0 + rows) of every phase plane of one channel.
@@ -184,7 +184,7 @@ CONVOLITH_INLINE void pack_channel(const Conv2d& p, const T* x, const Axis& vert
       for (std::int64_t b = 0; b < horizontal.phases; ++b) {
         T* to = planes + (a * horizontal.phases + b) * plane + i * pitch;
         if (h < 0)
-          fill_zero(to, pitch);
+          fill_zero(to, columns[b].count);
         else
           pack_row(x + h * p.W, columns[b], to);
       }
