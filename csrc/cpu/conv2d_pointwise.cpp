@@ -28,11 +28,11 @@ void multiply(const Conv2d& p, bool scatter, std::int64_t rows, std::int64_t tap
   const std::int64_t P = whole ? 1 : p.P, Q = whole ? p.P * p.Q : p.Q, positions = p.N * P * Q;
   const std::int64_t x_plane = scatter ? P * Q : p.H * p.W, y_plane = scatter ? p.H * p.W : P * Q;
   const RowBlocks blocks(rows);
-  constexpr std::int64_t panels = 4, enough = 8, most = panels * max_vectors * width<T>;
+  constexpr std::int64_t panels = 4, most = panels * max_vectors * width<T>;
   const std::int64_t panel = blocks.vectors() * width<T>, vectors_of_all = ceil_div(positions, width<T>);
   const std::int64_t chunks = ceil_div(positions, panels * panel);
   const std::int64_t chunk = ceil_div(vectors_of_all, chunks) * width<T>;  // equal ones: equal tasks
-  const std::int64_t shares = min_of(blocks.blocks, ceil_div(enough, chunks));
+  const std::int64_t shares = min_of(blocks.blocks, ceil_div(wanted_tasks(8), chunks));
   const LeftOperand<T> left(blocks, taps, w);
   const std::int64_t line = max_of<std::int64_t>(1, Lanes<T>::count / (scatter ? 1 : p.stride_w));  // positions of one
 
@@ -79,9 +79,10 @@ void multiply(const Conv2d& p, bool scatter, std::int64_t rows, std::int64_t tap
       for (std::int64_t i = 0; i < panels && begin + i * panel < end; ++i, ahead += line) {
         const std::int64_t height = blocks.height_of(b), k0 = b * blocks.height;
         const std::int64_t vectors = ceil_div(min_of(panel, end - begin - i * panel), width<T>);
-        const auto micro = find_micro<T, Matrix<T>, Step>(height, vectors);
+        const auto micro = find_micro<T, Biased<T>, Step>(height, vectors);
         const auto multiply_to = [&](T* to, std::int64_t pitch) {
-          micro(taps, left.block(b), packed + i * taps * panel, next(ahead), false, to, pitch);
+          micro(taps, {left.block(b), bias ? bias + k0 : nullptr}, packed + i * taps * panel, next(ahead), false, to,
+                pitch);
         };
         const auto index = [&](const Run& run, std::int64_t k) {
           return (run.image * rows + k0 + k) * y_plane + (scatter ? strided(run) : run.inside);
@@ -94,8 +95,7 @@ void multiply(const Conv2d& p, bool scatter, std::int64_t rows, std::int64_t tap
 
         if (run->length == vectors * width<T> && !scatter) {
           multiply_to(y + index(*run, 0), y_plane);
-          for (std::int64_t k = 0; k < height; ++k)
-            epilogue.finish(y, index(*run, k), run->length, bias ? bias[k0 + k] : T(0));
+          for (std::int64_t k = 0; k < height; ++k) epilogue.finish(y, index(*run, k), run->length);
           continue;
         }
         multiply_to(tile, panel);
@@ -106,8 +106,7 @@ void multiply(const Conv2d& p, bool scatter, std::int64_t rows, std::int64_t tap
             if (scatter) {
               for (std::int64_t j = 0; j < run->length; ++j) to[j * p.stride_w] = from[j];
             } else {
-              const T add = bias ? bias[k0 + k] : T(0);
-              map_vectors(from, run->length, to, [&](auto v) CONVOLITH_INLINED { return v + add; });
+              map_vectors(from, run->length, to, [](auto v) CONVOLITH_INLINED { return v; });
               epilogue.finish(y, to - y, run->length);
             }
           }

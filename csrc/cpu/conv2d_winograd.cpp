@@ -154,7 +154,7 @@ template <class T>
 void correlate_by_chunks(const Conv2d& p, const Plan<T>& plan, const T* x, const T* u, const T* bias,
                          const Epilogue<T>& epilogue, T* y) {
   const TransformedFilter<T>& panels = plan.panels;
-  const std::int64_t shares = min_of(panels.count, ceil_div(std::int64_t{16}, plan.chunks));
+  const std::int64_t shares = min_of(panels.count, ceil_div(wanted_tasks(16), plan.chunks));
   const std::int64_t share_width = ceil_div(panels.count, shares) * panels.wide;
   const std::int64_t v_point = plane_pitch<T>(plan.chunk * plan.c_padded);
   const std::int64_t m_point = plane_pitch<T>(plan.chunk * share_width);
@@ -196,7 +196,7 @@ void correlate_by_panels(const Conv2d& p, const Plan<T>& plan, const T* x, const
                                     v_point, plan.row_size, buffers.get() + thread * buffer_size, v.get() + c);
   });
   // Parts of the tiles where panels are few, each with a transform of its own.
-  const std::int64_t parts = min_of(plan.chunks, ceil_div(std::int64_t{4}, panels.count));
+  const std::int64_t parts = min_of(plan.chunks, ceil_div(wanted_tasks(4), panels.count));
   const std::int64_t cost = (plan.tiles.count * points + 400) * p.C * panels.wide / 16;
   parallel_for(panels.count * parts, cost, [&](std::int64_t task, int thread) {
     const std::int64_t panel = task / parts, part = task % parts;

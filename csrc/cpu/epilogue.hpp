@@ -1,4 +1,4 @@
-// What follows a sum while it is still in L1: y = activation(y + bias + residual).
+// What follows a sum while it is still in L1: y = activation(y + residual).
 #pragma once
 
 #include "../shapes.hpp"
@@ -12,10 +12,10 @@ struct Epilogue {
   Activation activation;
 
   // y[begin .. begin + n)
-  CONVOLITH_INLINE void finish(T* y, std::int64_t begin, std::int64_t n, T bias = T(0)) const {
-    if (!residual && activation == Activation::identity && bias == T(0)) return;
+  CONVOLITH_INLINE void finish(T* y, std::int64_t begin, std::int64_t n) const {
+    if (!residual && activation == Activation::identity) return;
     for_lanes<T>(begin, begin + n, [&](std::int64_t i, auto lanes) CONVOLITH_INLINED {
-      Lanes<T> v = Lanes<T>::load(y + i, lanes) + Lanes<T>(bias);
+      Lanes<T> v = Lanes<T>::load(y + i, lanes);
       if (residual) v += Lanes<T>::load(residual + i, lanes);
       if (activation == Activation::relu) v = relu(v);
       v.store(y + i, lanes);

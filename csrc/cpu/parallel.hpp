@@ -41,6 +41,12 @@ CONVOLITH_INLINE void parallel_for(std::int64_t tasks, std::int64_t cost, const 
   for (std::int64_t task = 0; task < tasks; ++task) f(task, 0);
 }
 
+// How many tasks are wanted where more of them cost something, and bits do not depend on it: none to share out where
+// there is one thread.
+CONVOLITH_INLINE std::int64_t wanted_tasks(std::int64_t tasks) {
+  return max_threads() > 1 ? tasks : 1;
+}
+
 // Calls f(begin, end) on pieces of [0, n): `grain` elements each, so that small arrays stay on one thread.
 template <class F>
 CONVOLITH_INLINE void parallel_ranges(std::int64_t n, std::int64_t grain, const F& f) {
