@@ -54,7 +54,8 @@ std::atomic<int>& setting() {
 
 // What threads brought of late: time saved less time waited in ns, at most `credit`.  Below zero they cost more than
 // they bring, and we retreat to one for a while, longer each time, until they have earned the whole credit again.
-constexpr std::int64_t millisecond = 1000000, credit = 10 * millisecond;
+// After a retreat they have `trial` to lose: less than the time slice that another program takes, more than a hiccup.
+constexpr std::int64_t millisecond = 1000000, credit = 10 * millisecond, trial = 2 * millisecond;
 constexpr std::int64_t shortest_retreat = 50 * millisecond, longest_retreat = 1600 * millisecond;
 std::atomic<std::int64_t> balance{credit}, alone_until{0}, next_retreat{shortest_retreat};
 
@@ -88,7 +89,7 @@ std::int64_t clock_ns() noexcept {
 
 void report_join(int threads, std::int64_t own, std::int64_t wait) noexcept {
   const std::int64_t now = std::min(credit, balance.load(std::memory_order_relaxed) + (threads - 1) * own - wait);
-  balance = std::max<std::int64_t>(now, 0);
+  balance = now < 0 ? trial : now;
   if (now < 0) {
     const std::int64_t retreat = next_retreat.load(std::memory_order_relaxed);
     alone_until = clock_ns() + retreat;
