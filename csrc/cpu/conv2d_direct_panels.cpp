@@ -56,7 +56,7 @@ struct Tasks {
         rows((pieces.rows - 1) * p.stride_h + p.span_h),
         plane(rows * p.pitch),
         image(p.channels * plane),
-        shares(min_of(panels, ceil_div(enough, pieces.count * p.G))) {}
+        shares(min_of(panels, ceil_div(2 * enough, pieces.count * p.G))) {}
 
  private:
   static constexpr std::int64_t enough = 8;
@@ -124,6 +124,7 @@ void correlate(const Correlation& p, const OutputSet* set, const PlanTaps& plan_
   const std::int64_t turned_size = width<T> * panels.wide;  // read as room behind sums, too
   const std::int64_t buffer_size = round_up(sums_size + turned_size + copy_size, Lanes<T>::count);
   Scratch<T> buffers(max_threads() * buffer_size);
+  Held copied;
   const std::int64_t cost = pieces.positions * panels.padded * p.taps / (16 * tasks.shares);
   parallel_for(pieces.count * p.G * tasks.shares, cost, [&](std::int64_t task, int thread) {
     T* sums = buffers.get() + thread * buffer_size;  // (position, filter)
@@ -132,7 +133,8 @@ void correlate(const Correlation& p, const OutputSet* set, const PlanTaps& plan_
     const std::int64_t share = task % tasks.shares, g = task / tasks.shares % p.G, piece = task / (tasks.shares * p.G);
     const std::int64_t n0 = piece / pieces.per_image * pieces.images, i0 = piece % pieces.per_image * pieces.rows;
     const std::int64_t rows = min_of(pieces.rows, set[0].rows - i0);
-    for (std::int64_t m = 0; m < pieces.images; ++m)
+    const bool anew = copied.changes(thread, task / tasks.shares);
+    for (std::int64_t m = 0; anew && m < pieces.images; ++m)
       copy_rows(x + ((n0 + m) * p.G + g) * p.channels * p.H * p.W, p.channels, p.H, p.W, columns, p.padding_mode,
                 p.top + i0 * p.stride_h, (rows - 1) * p.stride_h + p.span_h, copy + m * tasks.image, tasks.plane);
 

@@ -150,6 +150,7 @@ void planes_forward(const Conv2d& p, const T* x, const T* w, const T* bias, cons
 
   const std::int64_t planes_size = CG * phases * plane + read_slack<T>, tile_size = max_rows * max_vectors * width<T>;
   Scratch<T> buffers(max_threads() * (planes_size + tile_size));
+  Held packed;
   const std::int64_t tasks = p.N * p.G * cut.bands * cut.shares, cost = p.N * p.P * p.Q * p.K * taps / (16 * tasks);
   parallel_for(tasks, cost, [&](std::int64_t task, int thread) {
     const std::int64_t share = task % cut.shares, band = task / cut.shares % cut.bands;
@@ -158,7 +159,8 @@ void planes_forward(const Conv2d& p, const T* x, const T* w, const T* bias, cons
     T* planes = buffers.get() + thread * (planes_size + tile_size);
     T* tile = planes + planes_size;
 
-    for (std::int64_t c = 0; c < CG; ++c)
+    const bool anew = packed.changes(thread, task / cut.shares);
+    for (std::int64_t c = 0; anew && c < CG; ++c)
       pack_channel(p, x + (n * p.C + g * CG + c) * p.H * p.W, vertical, horizontal, columns.get(), p0,
                    rows + vertical.reach(), pitch, plane, planes + c * phases * plane);
     // The rows of the next band, of this image or the next, are on their way while this one is multiplied.
@@ -213,6 +215,7 @@ void planes_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
   const Columns columns = plan_columns(from.get(), pitch, residues.left, 1, p.Q, PaddingMode::zeros);
   const std::int64_t planes_size = KG * plane + read_slack<T>, tile_size = max_rows * max_vectors * width<T>;
   Scratch<T> buffers(max_threads() * (planes_size + tile_size));
+  Held packed;
   const std::int64_t tasks = p.N * p.G * cut.bands * cut.shares;
   const std::int64_t cost = p.N * p.P * p.Q * p.K * CG * cells / (16 * tasks);
   parallel_for(tasks, cost, [&](std::int64_t task, int thread) {
@@ -222,8 +225,9 @@ void planes_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
     T* planes = buffers.get() + thread * (planes_size + tile_size);
     T* tile = planes + planes_size;
 
-    copy_rows(dy + (n * p.K + g * KG) * p.P * p.Q, KG, p.P, p.Q, columns, PaddingMode::zeros, residues.top + i0,
-              rows + halo, planes, plane);
+    if (packed.changes(thread, task / cut.shares))
+      copy_rows(dy + (n * p.K + g * KG) * p.P * p.Q, KG, p.P, p.Q, columns, PaddingMode::zeros, residues.top + i0,
+                rows + halo, planes, plane);
     for (std::int64_t s = 0; s < residues.sets; ++s) {
       const OutputSet& out = set[s];
       const std::int64_t rows_of_set = min_of(rows, out.rows - i0);
@@ -236,11 +240,11 @@ void planes_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
                               rows_of_set,
                               out.columns};
       const T* rows_of_filter = filter.get() + CG * (g * residues.taps + out.first_tap);
-      const auto packed = [&](std::int64_t c, std::int64_t height) {
+      const auto rows_from = [&](std::int64_t c, std::int64_t height) {
         return Biased<T>{{rows_of_filter + c * out.taps, 1, height}, nullptr};
       };
       correlate<T>(blocks, blocks.blocks * share / cut.shares, blocks.blocks * (share + 1) / cut.shares, out.taps,
-                   packed, planes, offset.get() + out.first_tap, pitch, {nullptr, Activation::identity}, to, tile);
+                   rows_from, planes, offset.get() + out.first_tap, pitch, {nullptr, Activation::identity}, to, tile);
     }
   });
 }

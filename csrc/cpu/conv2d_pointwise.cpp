@@ -15,111 +15,161 @@ namespace {
 
 // Consecutive positions of one image row, and where they are.
 struct Run {
-  std::int64_t image, inside, length, before;  // offset within a plane; positions of the chunk before this run
+  std::int64_t image, inside, length, before;  // offset within a plane; positions of its panel before this run
 };
 
 // y (N, rows, P, Q) = w (rows, taps) x, where x (N, taps, H, W) is read at every stride-th row and column, or, if
 // `scatter`, y (N, rows, H, W) is written there, x being (N, taps, P, Q).
 template <class T>
-void multiply(const Conv2d& p, bool scatter, std::int64_t rows, std::int64_t taps, Matrix<T> w, const T* x,
-              const T* bias, const Epilogue<T>& epilogue, T* y) {
-  // Where a stride does not part them, the rows of an image are one.
-  const bool whole = p.stride_h == 1 && p.stride_w == 1;
-  const std::int64_t P = whole ? 1 : p.P, Q = whole ? p.P * p.Q : p.Q, positions = p.N * P * Q;
-  const std::int64_t x_plane = scatter ? P * Q : p.H * p.W, y_plane = scatter ? p.H * p.W : P * Q;
-  const RowBlocks blocks(rows);
-  constexpr std::int64_t panels = 4, most = panels * max_vectors * width<T>;
-  const std::int64_t panel = blocks.vectors() * width<T>, vectors_of_all = ceil_div(positions, width<T>);
-  const std::int64_t chunks = ceil_div(positions, panels * panel);
-  const std::int64_t chunk = ceil_div(vectors_of_all, chunks) * width<T>;  // equal ones: equal tasks
-  const std::int64_t shares = min_of(blocks.blocks, ceil_div(wanted_tasks(8), chunks));
-  const LeftOperand<T> left(blocks, taps, w);
-  const std::int64_t line = max_of<std::int64_t>(1, Lanes<T>::count / (scatter ? 1 : p.stride_w));  // positions of one
+class Product {
+ public:
+  Product(const Conv2d& p, bool scatter, std::int64_t rows, std::int64_t taps, Matrix<T> w, const T* x, const T* bias,
+          const Epilogue<T>& epilogue, T* y)
+      : p_(p),
+        scatter_(scatter),
+        whole_(p.stride_h == 1 && p.stride_w == 1),
+        rows_(rows),
+        taps_(taps),
+        P_(whole_ ? 1 : p.P),
+        Q_(whole_ ? p.P * p.Q : p.Q),
+        positions_(p.N * P_ * Q_),
+        x_plane_(scatter ? P_ * Q_ : p.H * p.W),
+        y_plane_(scatter ? p.H * p.W : P_ * Q_),
+        blocks_(rows),
+        panel_(blocks_.vectors() * width<T>),
+        chunks_(ceil_div(positions_, panels * panel_)),
+        chunk_(ceil_div(ceil_div(positions_, width<T>), chunks_) * width<T>),
+        left_(blocks_, taps, w),
+        x_(x),
+        bias_(bias),
+        epilogue_(epilogue),
+        y_(y) {}
 
-  const std::int64_t packed_size = taps * panels * panel, buffer_size = packed_size + max_rows * panel;
-  Scratch<T> buffers(max_threads() * buffer_size);
-  const std::int64_t cost = chunk * rows * taps / (16 * shares);
-  parallel_for(chunks * shares, cost, [&](std::int64_t task, int thread) {
-    T* packed = buffers.get() + thread * buffer_size;  // (panel, tap, position)
-    T* tile = packed + packed_size;                    // (row, position)
-    const std::int64_t share = task % shares, begin = task / shares * chunk, end = min_of(begin + chunk, positions);
+  void compute() const {
+    constexpr std::int64_t enough = 16;
+    const std::int64_t shares = min_of(blocks_.blocks, ceil_div(enough, chunks_));
+    const std::int64_t packed_size = taps_ * panels * panel_, buffer_size = packed_size + max_rows * panel_;
+    Scratch<T> buffers(max_threads() * buffer_size);
+    Held packed_chunk;
+    parallel_for(chunks_ * shares, chunk_ * rows_ * taps_ / (16 * shares), [&](std::int64_t task, int thread) {
+      T* packed = buffers.get() + thread * buffer_size;  // (panel, tap, position)
+      T* tile = packed + packed_size;                    // (row, position)
+      const std::int64_t chunk = task / shares, share = task % shares;
+      if (packed_chunk.changes(thread, chunk)) pack(chunk, packed);
+      multiply(chunk, blocks_.blocks * share / shares, blocks_.blocks * (share + 1) / shares, packed, tile);
+    });
+  }
 
-    // Runs do not reach across panels.
-    Run runs[most];
-    std::int64_t first_run[panels + 1] = {}, n_runs = 0;
+ private:
+  static constexpr std::int64_t panels = 4;
+
+  // The positions of a chunk, in runs that do not reach across its panels.
+  struct Chunk {
+    std::int64_t begin, end;
+    std::int64_t first_run[panels + 1];
+    Run runs[panels * max_vectors * width<T>];
+  };
+  void find_runs(std::int64_t index, Chunk& c) const {
+    c.begin = index * chunk_, c.end = min_of(c.begin + chunk_, positions_);
+    c.first_run[0] = 0;
+    std::int64_t n = 0;
     for (std::int64_t i = 0; i < panels; ++i) {
-      for (std::int64_t at = begin + i * panel; at < min_of(begin + (i + 1) * panel, end); n_runs++) {
-        const std::int64_t row = at / Q % P, column = at % Q;
-        const std::int64_t length = min_of(min_of(begin + (i + 1) * panel, end) - at, Q - column);
-        runs[n_runs] = {at / (P * Q), row * Q + column, length, at - begin - i * panel};
-        at += length;
+      const std::int64_t first = c.begin + i * panel_, last = min_of(first + panel_, c.end);
+      for (std::int64_t at = first; at < last; ++n) {
+        c.runs[n] = {at / (P_ * Q_), at % (P_ * Q_), min_of(last - at, Q_ - at % Q_), at - first};
+        at += c.runs[n].length;
       }
-      first_run[i + 1] = n_runs;
+      c.first_run[i + 1] = n;
     }
-    const auto strided = [&](const Run& run) {  // where a run's positions are in the plane that has the strides
-      return whole ? run.inside : run.inside / Q * p.stride_h * p.W + run.inside % Q * p.stride_w;
-    };
+  }
+  // Where position `inside` of an image is in the plane that has the strides, and in that which x is.
+  CONVOLITH_INLINE std::int64_t strided(std::int64_t inside) const {
+    return whole_ ? inside : inside / Q_ * p_.stride_h * p_.W + inside % Q_ * p_.stride_w;
+  }
+  CONVOLITH_INLINE const T* source_of(std::int64_t image, std::int64_t inside) const {
+    return x_ + image * taps_ * x_plane_ + (scatter_ ? inside : strided(inside));
+  }
 
-    const auto next = [&](std::int64_t at) -> Step {
-      if (at >= end + chunk || at >= positions) return {panel, packed, 0};
-      const std::int64_t row = at / Q % P, inside = row * Q + at % Q;
-      const T* from = x + at / (P * Q) * taps * x_plane + (scatter ? inside : strided({0, inside, 0, 0}));
-      return {panel, from, x_plane * std::int64_t{sizeof(T)}};
-    };
+  // packed (panel, tap, position)
+  void pack(std::int64_t chunk, T* packed) const {
+    Chunk c;
+    find_runs(chunk, c);
     for (std::int64_t i = 0; i < panels; ++i)
-      for (std::int64_t r = first_run[i]; r < first_run[i + 1]; ++r) {
-        const T* from = x + runs[r].image * taps * x_plane + (scatter ? runs[r].inside : strided(runs[r]));
-        T* to = packed + i * taps * panel + runs[r].before;
-        for (std::int64_t t = 0; t < taps; ++t)
-          copy_every(scatter ? 1 : p.stride_w, from + t * x_plane, runs[r].length, to + t * panel);
+      for (const Run* run = c.runs + c.first_run[i]; run < c.runs + c.first_run[i + 1]; ++run) {
+        const T* from = source_of(run->image, run->inside);
+        T* to = packed + i * taps_ * panel_ + run->before;
+        for (std::int64_t t = 0; t < taps_; ++t)
+          copy_every(scatter_ ? 1 : p_.stride_w, from + t * x_plane_, run->length, to + t * panel_);
       }
+  }
 
-    std::int64_t ahead = end;  // of the next chunk, which is fetched
-    for (std::int64_t b = blocks.blocks * share / shares; b < blocks.blocks * (share + 1) / shares; ++b)
-      for (std::int64_t i = 0; i < panels && begin + i * panel < end; ++i, ahead += line) {
-        const std::int64_t height = blocks.height_of(b), k0 = b * blocks.height;
-        const std::int64_t vectors = ceil_div(min_of(panel, end - begin - i * panel), width<T>);
+  // Blocks [b0, b1) of rows with the packed chunk; tile (row, position)
+  void multiply(std::int64_t chunk, std::int64_t b0, std::int64_t b1, const T* packed, T* tile) const {
+    Chunk c;
+    find_runs(chunk, c);
+    // Meanwhile the next chunk is fetched, a line of positions with each call.
+    const std::int64_t line = max_of<std::int64_t>(1, Lanes<T>::count / (scatter_ ? 1 : p_.stride_w));
+    const std::int64_t calls = ceil_div(c.end - c.begin, panel_);  // for a block of rows
+    std::int64_t ahead = c.end + b0 * calls * line;
+    const auto next = [&](std::int64_t at) -> Step {
+      if (at >= c.end + chunk_ || at >= positions_) return {panel_, packed, 0};
+      return {panel_, source_of(at / (P_ * Q_), at % (P_ * Q_)), x_plane_ * std::int64_t{sizeof(T)}};
+    };
+    for (std::int64_t b = b0; b < b1; ++b)
+      for (std::int64_t i = 0; i < calls; ++i, ahead += line) {
+        const std::int64_t height = blocks_.height_of(b), k0 = b * blocks_.height;
+        const std::int64_t vectors = ceil_div(min_of(panel_, c.end - c.begin - i * panel_), width<T>);
         const auto micro = find_micro<T, Biased<T>, Step>(height, vectors);
         const auto multiply_to = [&](T* to, std::int64_t pitch) {
-          micro(taps, {left.block(b), bias ? bias + k0 : nullptr}, packed + i * taps * panel, next(ahead), false, to,
-                pitch);
+          micro(taps_, {left_.block(b), bias_ ? bias_ + k0 : nullptr}, packed + i * taps_ * panel_, next(ahead), false,
+                to, pitch);
         };
         const auto index = [&](const Run& run, std::int64_t k) {
-          return (run.image * rows + k0 + k) * y_plane + (scatter ? strided(run) : run.inside);
+          return (run.image * rows_ + k0 + k) * y_plane_ + (scatter_ ? strided(run.inside) : run.inside);
         };
-        const Run* run = runs + first_run[i];
+        const Run *run = c.runs + c.first_run[i], *last = c.runs + c.first_run[i + 1];
         // What will be stored to is on its way while it is computed.
-        for (const Run* r = run; r < runs + first_run[i + 1]; ++r)
+        for (const Run* r = run; r < last; ++r)
           for (std::int64_t k = 0; k < height; ++k)
-            for (std::int64_t j = 0; j < r->length; j += Lanes<T>::count) fetch(y + index(*r, k) + j);
+            for (std::int64_t j = 0; j < r->length; j += Lanes<T>::count) fetch(y_ + index(*r, k) + j);
 
-        if (run->length == vectors * width<T> && !scatter) {
-          multiply_to(y + index(*run, 0), y_plane);
-          for (std::int64_t k = 0; k < height; ++k) epilogue.finish(y, index(*run, k), run->length);
+        if (run->length == vectors * width<T> && !scatter_) {
+          multiply_to(y_ + index(*run, 0), y_plane_);
+          for (std::int64_t k = 0; k < height; ++k) epilogue_.finish(y_, index(*run, k), run->length);
           continue;
         }
-        multiply_to(tile, panel);
-        for (; run < runs + first_run[i + 1]; ++run)
+        multiply_to(tile, panel_);
+        for (; run < last; ++run)
           for (std::int64_t k = 0; k < height; ++k) {
-            const T* from = tile + k * panel + run->before;
-            T* to = y + index(*run, k);
-            if (scatter) {
-              for (std::int64_t j = 0; j < run->length; ++j) to[j * p.stride_w] = from[j];
+            const T* from = tile + k * panel_ + run->before;
+            T* to = y_ + index(*run, k);
+            if (scatter_) {
+              for (std::int64_t j = 0; j < run->length; ++j) to[j * p_.stride_w] = from[j];
             } else {
               map_vectors(from, run->length, to, [](auto v) CONVOLITH_INLINED { return v; });
-              epilogue.finish(y, to - y, run->length);
+              epilogue_.finish(y_, to - y_, run->length);
             }
           }
       }
-  });
-}
+  }
+
+  const Conv2d& p_;
+  const bool scatter_, whole_;  // whole: no stride parts the rows of an image, they are one
+  const std::int64_t rows_, taps_, P_, Q_, positions_, x_plane_, y_plane_;
+  const RowBlocks blocks_;
+  const std::int64_t panel_, chunks_, chunk_;  // positions of a panel; chunks, and positions of one: equal ones
+  const LeftOperand<T> left_;
+  const T *x_, *bias_;
+  const Epilogue<T> epilogue_;
+  T* y_;
+};
 
 }  // namespace
 
 // x (N, C, H, W), w (K, C, 1, 1), bias (K) or null, residual and y (N, K, P, Q)
 template <class T>
 void pointwise_forward(const Conv2d& p, const T* x, const T* w, const T* bias, const T* residual, T* y) {
-  multiply<T>(p, false, p.K, p.C, {w, p.C, 1}, x, bias, {residual, p.activation}, y);
+  Product<T>(p, false, p.K, p.C, {w, p.C, 1}, x, bias, {residual, p.activation}, y).compute();
 }
 INSTANTIATE(pointwise_forward)
 
@@ -130,7 +180,7 @@ void pointwise_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
   if (scatter)
     parallel_ranges(p.N * p.C * p.H * p.W, elementwise_grain,
                     [&](std::int64_t begin, std::int64_t end) { fill_zero(dx + begin, end - begin); });
-  multiply<T>(p, scatter, p.C, p.K, {w, 1, p.C}, dy, nullptr, {nullptr, Activation::identity}, dx);
+  Product<T>(p, scatter, p.C, p.K, {w, 1, p.C}, dy, nullptr, {nullptr, Activation::identity}, dx).compute();
 }
 INSTANTIATE(pointwise_backward_input)
 

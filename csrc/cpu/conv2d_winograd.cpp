@@ -154,12 +154,13 @@ template <class T>
 void correlate_by_chunks(const Conv2d& p, const Plan<T>& plan, const T* x, const T* u, const T* bias,
                          const Epilogue<T>& epilogue, T* y) {
   const TransformedFilter<T>& panels = plan.panels;
-  const std::int64_t shares = min_of(panels.count, ceil_div(wanted_tasks(16), plan.chunks));
+  const std::int64_t shares = min_of(panels.count, ceil_div(std::int64_t{16}, plan.chunks));
   const std::int64_t share_width = ceil_div(panels.count, shares) * panels.wide;
   const std::int64_t v_point = plane_pitch<T>(plan.chunk * plan.c_padded);
   const std::int64_t m_point = plane_pitch<T>(plan.chunk * share_width);
   const std::int64_t buffer_size = points * (v_point + m_point) + tile_in * plan.row_size;
   Scratch<T> buffers(max_threads() * buffer_size);
+  Held transformed;
 
   const std::int64_t cost = plan.chunk * points * p.C * (share_width + 200) / 16;
   parallel_for(plan.chunks * shares, cost, [&](std::int64_t task, int thread) {
@@ -169,8 +170,9 @@ void correlate_by_chunks(const Conv2d& p, const Plan<T>& plan, const T* x, const
     const std::int64_t begin = task / shares * plan.chunk, end = min_of(begin + plan.chunk, plan.tiles.count);
     const std::int64_t first = panels.count * (task % shares) / shares,
                        last = panels.count * (task % shares + 1) / shares;
-    transform_tiles<InputTransform>(p, plan.tiles, begin, end, x, 0, p.C, plan.c_padded, v_point, plan.row_size, rows,
-                                    v);
+    if (transformed.changes(thread, begin))
+      transform_tiles<InputTransform>(p, plan.tiles, begin, end, x, 0, p.C, plan.c_padded, v_point, plan.row_size, rows,
+                                      v);
     multiply_points<T>(end - begin, p.C, v, plan.c_padded, v_point, panels, first, last, u + first * panels.wide * p.C,
                        panels.point, m, share_width, m_point);
     transform_output(p, plan.tiles, begin, end, first * panels.wide, last * panels.wide, m, share_width, m_point, bias,
@@ -196,7 +198,7 @@ void correlate_by_panels(const Conv2d& p, const Plan<T>& plan, const T* x, const
                                     v_point, plan.row_size, buffers.get() + thread * buffer_size, v.get() + c);
   });
   // Parts of the tiles where panels are few, each with a transform of its own.
-  const std::int64_t parts = min_of(plan.chunks, ceil_div(wanted_tasks(4), panels.count));
+  const std::int64_t parts = min_of(plan.chunks, ceil_div(std::int64_t{4}, panels.count));
   const std::int64_t cost = (plan.tiles.count * points + 400) * p.C * panels.wide / 16;
   parallel_for(panels.count * parts, cost, [&](std::int64_t task, int thread) {
     const std::int64_t panel = task / parts, part = task % parts;

@@ -41,12 +41,6 @@ CONVOLITH_INLINE void parallel_for(std::int64_t tasks, std::int64_t cost, const 
   for (std::int64_t task = 0; task < tasks; ++task) f(task, 0);
 }
 
-// How many tasks are wanted where more of them cost something, and bits do not depend on it: none to share out where
-// there is one thread.
-CONVOLITH_INLINE std::int64_t wanted_tasks(std::int64_t tasks) {
-  return max_threads() > 1 ? tasks : 1;
-}
-
 // Calls f(begin, end) on pieces of [0, n): `grain` elements each, so that small arrays stay on one thread.
 template <class F>
 CONVOLITH_INLINE void parallel_ranges(std::int64_t n, std::int64_t grain, const F& f) {
@@ -147,29 +141,43 @@ class Scratch {
   T* data_;
 };
 
+// What each thread's scratch memory holds.  The tasks of a thread come one after the other, and those that need the
+// same make it once.
+class Held {
+ public:
+  Held() : what_(max_threads() * line) {
+    for (int thread = 0; thread < max_threads(); ++thread) what_.get()[thread * line] = -1;
+  }
+  // Whether thread `thread` has to make `what`, which it holds from now on.
+  CONVOLITH_INLINE bool changes(int thread, std::int64_t what) const {
+    std::int64_t& held = what_.get()[thread * line];
+    const bool other = held != what;
+    held = what;
+    return other;
+  }
+
+ private:
+  static constexpr std::int64_t line = 8;
+  Scratch<std::int64_t> what_;
+};
+
 // Scratch memory per thread, zeros at first.  Each thread clears its own: what one core has just written, another waits
 // for line by line.
 template <class T>
 class ZeroedScratch {
  public:
-  explicit ZeroedScratch(std::int64_t size)
-      : size_(round_up(size, Lanes<T>::count)), data_(max_threads() * size_), cleared_(max_threads() * line) {
-    for (int thread = 0; thread < max_threads(); ++thread) cleared_.get()[thread * line] = 0;
-  }
+  explicit ZeroedScratch(std::int64_t size) : size_(round_up(size, Lanes<T>::count)), data_(max_threads() * size_) {}
   CONVOLITH_INLINE T* of(int thread) const {
     T* data = data_.get() + thread * size_;
-    std::int64_t& cleared = cleared_.get()[thread * line];
-    if (!cleared)
+    if (zeros_.changes(thread, 0))
       for (std::int64_t i = 0; i < size_; ++i) data[i] = T(0);
-    cleared = 1;
     return data;
   }
 
  private:
-  static constexpr std::int64_t line = 8;
   std::int64_t size_;
   Scratch<T> data_;
-  Scratch<std::int64_t> cleared_;
+  Held zeros_;
 };
 
 }  // namespace convolith::CONVOLITH_ISA
