@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <bit>
 #include <cstdlib>
 #include <fstream>
@@ -59,6 +60,20 @@ Header* system_allocate(std::int64_t bytes) {
   if (total >= huge_page) madvise(raw, static_cast<std::size_t>(total), MADV_HUGEPAGE);  // a hint: failure is harmless
 #endif
   return static_cast<Header*>(raw);
+}
+
+// Of the largest cache that Linux lists ("32768K"); 32 MiB where it does not say.
+std::int64_t system_cache_size() {
+  std::int64_t kibibytes = 0;
+  for (const char level : {'2', '3'}) {
+    std::ifstream file(std::string("/sys/devices/system/cpu/cpu0/cache/index") + level + "/size");
+    if (std::int64_t size = 0; file >> size) kibibytes = std::max(kibibytes, size);
+  }
+  return (kibibytes > 0 ? kibibytes : 32 << 10) << 10;
+}
+std::atomic<std::int64_t>& cache_size() {
+  static std::atomic<std::int64_t> bytes = system_cache_size();
+  return bytes;
 }
 
 }  // namespace
@@ -123,15 +138,10 @@ MemoryStats memory_stats() noexcept {
 }
 
 std::int64_t last_level_cache() noexcept {
-  static const std::int64_t bytes = [] {
-    std::int64_t kilobytes = 0;  // Linux: "32768K"
-    for (const char level : {'2', '3'}) {
-      std::ifstream file(std::string("/sys/devices/system/cpu/cpu0/cache/index") + level + "/size");
-      if (std::int64_t size = 0; file >> size) kilobytes = std::max(kilobytes, size);
-    }
-    return kilobytes > 0 ? kilobytes << 10 : std::int64_t{32} << 20;
-  }();
-  return bytes;
+  return cache_size().load(std::memory_order_relaxed);
+}
+void set_last_level_cache(std::int64_t bytes) noexcept {
+  cache_size() = bytes;
 }
 
 }  // namespace convolith

@@ -19,6 +19,8 @@ std::shared_ptr<void> acquire_shared(std::int64_t bytes);
 void empty_cache() noexcept;  // give idle blocks back to the system
 MemoryStats memory_stats() noexcept;
 
-std::int64_t last_level_cache() noexcept;  // bytes of it, as the system says
+// Bytes of the last-level cache, as the system says unless they are set: larger arrays are written past it.
+std::int64_t last_level_cache() noexcept;
+void set_last_level_cache(std::int64_t bytes) noexcept;
 
 }  // namespace convolith

@@ -183,6 +183,12 @@ def test_primitive(primitive: str, case: Case, isa: str, dtype: type) -> None:
     for threads in (2, 3):
         _C.set_num_threads(threads)
         assert_same_bits(p.call(compiled, p.arguments()), first, f"{threads} threads")
+    cache = _C.last_level_cache()
+    try:
+        _C.set_last_level_cache(1)
+        assert_same_bits(p.call(compiled, p.arguments()), first, "larger than the cache")
+    finally:
+        _C.set_last_level_cache(cache)
 
 
 @pytest.mark.skipif(

@@ -50,6 +50,8 @@ PYBIND11_MODULE(_C, m) {
   m.def("set_isa", &set_isa, "name"_a);
   m.def("build_info", &build_info);
   m.def("empty_cache", &empty_cache);
+  m.def("last_level_cache", &last_level_cache);
+  m.def("set_last_level_cache", &set_last_level_cache, "bytes"_a);
   m.def("memory_stats", [] {
     const MemoryStats s = memory_stats();
     return std::map<std::string, std::int64_t>{

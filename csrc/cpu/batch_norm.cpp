@@ -122,11 +122,10 @@ CONVOLITH_INLINE void two_passes(const BatchNorm& p, const Blocks& blocks, const
   });
 }
 
-// Whether arrays are so large that their blocks come from L3 or from memory.
+// Whether arrays are so large that their blocks come from the last-level cache, or from behind it.
 template <class T>
 bool far(const BatchNorm& p, T) {
-  constexpr std::int64_t caches = 4 << 20;
-  return p.N * p.C * p.L * static_cast<std::int64_t>(sizeof(T)) > caches;
+  return p.N * p.C * p.L * static_cast<std::int64_t>(sizeof(T)) > last_level_cache() / 8;
 }
 
 // The normalised value, scaled and shifted.  Backward finds where relu was at work by it: the same bits as in forward.

@@ -26,6 +26,7 @@ def config() -> dict[str, str]:
         "convolith": convolith.__version__,
         "ISA": f"{_C.isa()} (available: {', '.join(_C.available_isas())})",
         "threads": f"{threads} (CONVOLITH_NUM_THREADS or set_num_threads changes it)",
+        "last-level cache": f"{_C.last_level_cache() / 2**20:.0f} MiB",
         "algorithms": "exact ones only" if _C.exact_only() else "all (CONVOLITH_EXACT=1 or exact)",
         **build,
         "NumPy": np.__version__,
