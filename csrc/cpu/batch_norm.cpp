@@ -124,7 +124,7 @@ CONVOLITH_INLINE void two_passes(const BatchNorm& p, const Blocks& blocks, const
 
 // Whether arrays are so large that their blocks come from the last-level cache, or from behind it.
 template <class T>
-bool far(const BatchNorm& p, T) {
+bool far(const BatchNorm& p) {
   return p.N * p.C * p.L * static_cast<std::int64_t>(sizeof(T)) > last_level_cache() / 8;
 }
 
@@ -216,7 +216,7 @@ void batch_norm_forward(const BatchNorm& p, const T* x, const T* weight, const T
     return;
   }
   const Scratch<T> sums(blocks.count * 3 * p.C);
-  const auto statistics = far(p, T{}) ? moments<true, T> : moments<false, T>;
+  const auto statistics = far<T>(p) ? moments<true, T> : moments<false, T>;
   const double m = static_cast<double>(p.N * p.L), fresh = p.momentum;
   two_passes(
       p, blocks,
@@ -324,13 +324,13 @@ template <class T>
 void batch_norm_backward(const BatchNorm& p, const T* dy, const T* x, const T* weight, const T* bias, const T* y,
                          const T* mean, const T* invstd, T* dx, T* dweight, T* dbias, T* dresidual) {
   const auto run = [&](auto fetches) {
-    constexpr bool f = fetches();
+    constexpr bool f = fetches.value;
     const auto backward_of = p.activation == Activation::identity ? backward<Gate::open, f, T>
                              : y                                  ? backward<Gate::from_y, f, T>
                                                                   : backward<Gate::from_x, f, T>;
     backward_of(p, dy, x, weight, bias, y, mean, invstd, dx, dweight, dbias, dresidual);
   };
-  far(p, T{}) ? run([] { return true; }) : run([] { return false; });
+  far<T>(p) ? run(Number<true>{}) : run(Number<false>{});
 }
 INSTANTIATE(batch_norm_backward)
 

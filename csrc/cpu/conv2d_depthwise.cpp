@@ -153,9 +153,7 @@ void spread_all(const Conv2d& p, const T* dy, const T* w, T* dx) {
 
 template <int size, class T>
 void spread_by_parity(const Conv2d& p, const T* dy, const T* w, T* dx) {
-  if (p.pad_top % 2)
-    return p.pad_left % 2 ? spread_all<size, 1, 1>(p, dy, w, dx) : spread_all<size, 1, 0>(p, dy, w, dx);
-  return p.pad_left % 2 ? spread_all<size, 0, 1>(p, dy, w, dx) : spread_all<size, 0, 0>(p, dy, w, dx);
+  with_parities(p, [&](auto h, auto v) { spread_all<size, h.value, v.value>(p, dy, w, dx); });
 }
 
 }  // namespace

@@ -52,6 +52,13 @@ struct Parity {
   static constexpr int cell(int e, int at) { return e + odd + 2 * (lead - at); }  // what meets element `at`, if any
 };
 
+// Calls f with the parities of the padding, as Numbers.
+template <class F>
+CONVOLITH_INLINE void with_parities(const Conv2d& p, const F& f) {
+  if (p.pad_top % 2) return p.pad_left % 2 ? f(Number<1>{}, Number<1>{}) : f(Number<1>{}, Number<0>{});
+  return p.pad_left % 2 ? f(Number<0>{}, Number<1>{}) : f(Number<0>{}, Number<0>{});
+}
+
 // How planes are cut: bands of output rows whose padded inputs, and outputs, of a vector of channels fit L2.
 struct Bands {
   std::int64_t H, W, top, left;  // of the planes that are read; where their copies start: 0 or less
@@ -89,8 +96,7 @@ struct Bands {
     const std::int64_t elements = (h1 - h0) * W;
     for (std::int64_t f = 0; f < elements; f += width<T>) {
       Vec<T> v[width<T>];
-      for (int i = 0; i < width<T>; ++i)  // sixteen streams are more than the processor sees coming
-        fetch(planes.x + i * planes.pitch + h0 * W + f + 8 * Lanes<T>::count);
+      planes.fetch(h0 * W + f + 8 * Lanes<T>::count);
       planes.transposed(h0 * W + f, v);
       if (f + width<T> <= elements) {
 #pragma GCC unroll 16

@@ -44,7 +44,7 @@ void filter_planes(const Conv2d& p, const T* x, const T* w, const T* bias, const
     T* to = y + image * P * Q;
     for_row_blocks<block>(P, [&](std::int64_t i, auto height) CONVOLITH_INLINED {
       const T* rows[(height.value - 1) * stride + size];
-      view.rows(plane, i, 0, rows);
+      view.rows(plane, i, rows);
       const T* next = x + image * p.H * p.W + (i + block) * stride * p.W;
       for (std::int64_t j = 0; j < view.blocks; ++j, next += share) {
         for (std::int64_t f = 0; f < share; f += Lanes<T>::count) fetch(next + f);
@@ -110,7 +110,7 @@ void spread_planes(const Conv2d& p, const T* dy, const T* w, T* dx) {
     };
     for (std::int64_t u = 0; 2 * u < p.H; ++u) {
       const T* rows[Vertical::span];
-      view.rows(plane, u, 0, rows);
+      view.rows(plane, u, rows);
       spread(rows, 2 * u, Number<0>{});
       if (2 * u + 1 < p.H) spread(rows, 2 * u + 1, Number<1>{});
     }
@@ -128,9 +128,7 @@ void spread_by_width(const Conv2d& p, const T* dy, const T* w, T* dx) {
 
 template <int size, class T>
 void spread_by_parity(const Conv2d& p, const T* dy, const T* w, T* dx) {
-  if (p.pad_top % 2)
-    return p.pad_left % 2 ? spread_by_width<size, 1, 1>(p, dy, w, dx) : spread_by_width<size, 1, 0>(p, dy, w, dx);
-  return p.pad_left % 2 ? spread_by_width<size, 0, 1>(p, dy, w, dx) : spread_by_width<size, 0, 0>(p, dy, w, dx);
+  with_parities(p, [&](auto h, auto v) { spread_by_width<size, h.value, v.value>(p, dy, w, dx); });
 }
 
 }  // namespace

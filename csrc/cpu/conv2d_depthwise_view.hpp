@@ -32,13 +32,13 @@ class Planes {
     const std::int64_t size = H_ * W_, first = image * size;
     if (first >= slack_ && first + size + slack_ <= images * size) return x + first;
     T* copy = copies_.get() + thread * (size + 2 * slack_) + slack_;
-    map_vectors(x + first, size, copy, [](auto v) CONVOLITH_INLINED { return v; });
+    copy_vectors(x + first, size, copy);
     return copy;
   }
-  // The rows of a plane that filter rows r ... meet for output rows p ...
+  // The rows of a plane that output rows p ... meet.
   template <int count>
-  CONVOLITH_INLINE void rows(const T* plane, std::int64_t p, std::int64_t r, const T* (&row)[count]) const {
-    const std::int64_t first = top_ + p * stride_ + r;
+  CONVOLITH_INLINE void rows(const T* plane, std::int64_t p, const T* (&row)[count]) const {
+    const std::int64_t first = top_ + p * stride_;
 #pragma GCC unroll 32
     for (int i = 0; i < count; ++i)
       row[i] = first + i >= 0 && first + i < H_ ? plane + (first + i) * W_ : zeros_.get() + slack_;
@@ -177,10 +177,6 @@ CONVOLITH_INLINE void with_view(std::int64_t W, std::int64_t left, std::int64_t 
     f(Type<WideView<T, cells, stride, overlapping>>{});
 }
 
-template <int n>
-struct Number {
-  static constexpr int value = n;
-};
 // Calls f(i, Number<rows>{}) for rows [i, i + rows), the last ones overlapping those before; one by one where there are
 // fewer.
 template <int rows, class F>

@@ -64,7 +64,7 @@ void multiply_all(const Conv2d& p, const T* dy, const T* x, T* dw) {
         bands.copy_in(planes_of(p, x, p.H * p.W, n, c0), at.get(), p0, rows, copy);
         const Stack<T> planes = planes_of(p, dy, p.P * p.Q, n, c0);
         for (std::int64_t f = 0; f < rows * p.Q; f += width<T>) {
-          for (int i = 0; i < width<T>; ++i) fetch(planes.x + i * planes.pitch + p0 * p.Q + f + 8 * Lanes<T>::count);
+          planes.fetch(p0 * p.Q + f + 8 * Lanes<T>::count);
           planes.transpose_to(p0 * p.Q + f, turned + f * width<T>, width<T>);
         }
         add_products<size, stride, 0>(copy, bands.pitch, turned, rows, p.Q, sums);

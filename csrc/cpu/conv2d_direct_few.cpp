@@ -25,17 +25,12 @@ struct Flat {
 // gets its plane of products with dy, then dx is the sum of those planes, each shifted to where its tap points.  A
 // tap meets dy's positions, not dx's: for a valid 5x5 on 14x14, 100 of them instead of 196.
 
-template <int n>
-struct Count {
-  constexpr int operator()() const { return n; }
-};
-
 // sum[f] = the planes (cells, plane_pitch) of one channel, each shifted, added up for f < n
 template <class T>
 void add_shifted(std::int64_t cells, const T* planes, std::int64_t plane_pitch, const std::int64_t* shift,
                  std::int64_t n, T* sum) {
   const auto add = [&](auto vectors, std::int64_t f) CONVOLITH_INLINED {
-    constexpr int block = vectors();
+    constexpr int block = vectors.value;
     Vec<T> total[block] = {};
     for (std::int64_t cell = 0; cell < cells; ++cell) {
       const T* from = planes + cell * plane_pitch + f - shift[cell];
@@ -46,8 +41,8 @@ void add_shifted(std::int64_t cells, const T* planes, std::int64_t plane_pitch, 
     for (int v = 0; v < block; ++v) store(sum + f + v * width<T>, total[v]);
   };
   std::int64_t f = 0;
-  for (; f + 4 * width<T> <= n; f += 4 * width<T>) add(Count<4>{}, f);
-  for (; f < n; f += width<T>) add(Count<1>{}, f);
+  for (; f + 4 * width<T> <= n; f += 4 * width<T>) add(Number<4>{}, f);
+  for (; f < n; f += width<T>) add(Number<1>{}, f);
 }
 
 }  // namespace
@@ -81,7 +76,6 @@ void few_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
   const std::int64_t dy_size = KG * plane, sum_size = round_up(padded, Lanes<T>::count);
   const std::int64_t buffer_size = dy_size + guard + rows * product_pitch + sum_size;
   const ZeroedScratch<T> buffers(buffer_size);
-  const auto same = [](auto v) CONVOLITH_INLINED { return v; };
   parallel_for(p.N * p.G, plane * rows * KG / 16, [&](std::int64_t task, int thread) {
     T* turned = buffers.of(thread);            // dy (filter, row, column)
     T* products = turned + dy_size + guard;    // (channel, cell, position and guard)
@@ -89,7 +83,7 @@ void few_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
     const std::int64_t g = task % p.G;
     for (std::int64_t k = 0; k < KG; ++k)
       for (std::int64_t i = 0; i < p.P; ++i)
-        map_vectors(dy + ((task * KG + k) * p.P + i) * p.Q, p.Q, turned + k * plane + i * flat.pitch, same);
+        copy_vectors(dy + ((task * KG + k) * p.P + i) * p.Q, p.Q, turned + k * plane + i * flat.pitch);
 
     const std::int64_t step = blocks.vectors() * width<T>;
     for (std::int64_t f = 0; f < plane; f += step)
@@ -102,7 +96,7 @@ void few_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
     for (std::int64_t c = 0; c < CG; ++c) {
       add_shifted(cells, products + c * cells * product_pitch, product_pitch, shift.get(), padded, sum);
       for (std::int64_t h = 0; h < p.H; ++h)
-        map_vectors(sum + (h + p.pad_top) * flat.pitch + p.pad_left, p.W, dx + ((task * CG + c) * p.H + h) * p.W, same);
+        copy_vectors(sum + (h + p.pad_top) * flat.pitch + p.pad_left, p.W, dx + ((task * CG + c) * p.H + h) * p.W);
     }
   });
 }
@@ -196,8 +190,7 @@ void few_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
         for (std::int64_t k = 0; k < KG; ++k) {
           const T* from = dy + (((n * p.G + g) * KG + k) * p.P + p0) * p.Q;
           for (std::int64_t i = 0; i < rows; ++i)
-            map_vectors(from + i * p.Q, p.Q, turned + k * plane + i * flat.pitch,
-                        [](auto v) CONVOLITH_INLINED { return v; });
+            copy_vectors(from + i * p.Q, p.Q, turned + k * plane + i * flat.pitch);
           fill_zero(turned + k * plane + rows * flat.pitch, plane - rows * flat.pitch);
         }
         copy_rows(x + (n * p.G + g) * CG * p.H * p.W, CG, p.H, p.W, columns, p.padding_mode, p0 - p.pad_top,

@@ -44,7 +44,7 @@ struct FilterPanels : Panels<T> {
 };
 
 // How a correlation is cut: pieces of some 200 positions whose copy fits half of an L2 of 1 MiB, smaller ones where
-// that leaves less than eight tasks; then shares of the panels.
+// that leaves less than eight tasks; then shares of the panels, for sixteen of them.
 template <class T>
 struct Tasks {
   Pieces pieces;

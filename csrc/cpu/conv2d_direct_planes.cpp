@@ -96,12 +96,11 @@ void correlate(const RowBlocks& blocks, std::int64_t begin, std::int64_t end, st
           const T* from = tile + k * step + runs[r].position;
           T* y = out + runs[r].to;
           if (to.column == 1) {
-            const auto same = [](auto v) CONVOLITH_INLINED { return v; };
             // Whole vectors where they are those that the block was stored in, pieces of them elsewhere.
             if (runs[r].position % width<T> == 0)
-              map_vectors(from, runs[r].length, y, same);
+              copy_vectors(from, runs[r].length, y);
             else
-              map_pieces(from, runs[r].length, y, same);
+              copy_pieces(from, runs[r].length, y);
             epilogue.finish(to.data, y - to.data, runs[r].length);
           } else
             for (std::int64_t j = 0; j < runs[r].length; ++j) y[j * to.column] = from[j];
@@ -159,17 +158,18 @@ void planes_forward(const Conv2d& p, const T* x, const T* w, const T* bias, cons
     T* planes = buffers.get() + thread * (planes_size + tile_size);
     T* tile = planes + planes_size;
 
-    const bool anew = packed.changes(thread, task / cut.shares);
-    for (std::int64_t c = 0; anew && c < CG; ++c)
-      pack_channel(p, x + (n * p.C + g * CG + c) * p.H * p.W, vertical, horizontal, columns.get(), p0,
-                   rows + vertical.reach(), pitch, plane, planes + c * phases * plane);
-    // The rows of the next band, of this image or the next, are on their way while this one is multiplied.
-    const bool last = band + 1 == cut.bands;
-    const std::int64_t next_row = last ? 0 : (p0 + rows) * p.stride_h + vertical.reach();
-    const std::int64_t next_end = min_of(p.H, next_row + cut.band_rows * p.stride_h);
-    for (std::int64_t c = 0; c < CG; ++c) {
-      const T* plane_of = x + ((n + (last && g + 1 == p.G)) * p.C + (g + last) % p.G * CG + c) * p.H * p.W;
-      for (std::int64_t j = next_row * p.W; j < next_end * p.W; j += Lanes<T>::count) fetch(plane_of + j);
+    if (packed.changes(thread, task / cut.shares)) {
+      const T* first = x + image * CG * p.H * p.W;
+      for (std::int64_t c = 0; c < CG; ++c)
+        pack_channel(p, first + c * p.H * p.W, vertical, horizontal, columns.get(), p0, rows + vertical.reach(), pitch,
+                     plane, planes + c * phases * plane);
+      // The rows of the next band, of this image or the next, are on their way while this one is multiplied.
+      const bool last = band + 1 == cut.bands;
+      const std::int64_t next_row = last ? 0 : (p0 + rows) * p.stride_h + vertical.reach();
+      const std::int64_t next_end = min_of(p.H, next_row + cut.band_rows * p.stride_h);
+      for (std::int64_t c = last ? CG : 0; c < (last ? 2 * CG : CG); ++c)
+        for (std::int64_t j = next_row * p.W; j < next_end * p.W; j += Lanes<T>::count)
+          fetch(first + c * p.H * p.W + j);
     }
     const std::int64_t start = (n * p.K + g * KG) * p.P * p.Q;
     const Destination<T> to{y + start, p.P * p.Q, p0 * p.Q, p.Q, 1, rows, p.Q};

@@ -86,8 +86,7 @@ void panels_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
             const Stack<T> stack{dy + ((n0 + m) * p.K + g * KG + k0 + k) * p.P * p.Q, p.P * p.Q,
                                  min_of(width<T>, filters - k), dy + p.N * p.K * p.P * p.Q};
             for (std::int64_t f = 0; f < row_positions; f += width<T>) {
-              if (f % Lanes<T>::count == 0)
-                for (std::int64_t i = 0; i < stack.count; ++i) fetch(stack.x + i * stack.pitch + p0 * p.Q + f + next);
+              if (f % Lanes<T>::count == 0) stack.fetch(p0 * p.Q + f + next);
               stack.transpose_to(p0 * p.Q + f, turned + (m * row_positions + f) * panel + k, panel);
             }
           }
@@ -99,7 +98,7 @@ void panels_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
             for (std::int64_t i = t + rows_of_taps.height; !in.copied && i < min_of(t + 2 * rows_of_taps.height, count);
                  ++i)
               for (std::int64_t f = 0; f < row_positions; f += Lanes<T>::count)
-                __builtin_prefetch(inputs + tap.get()[t0 + i] + position.get()[f], 0, 2);
+                fetch(inputs + tap.get()[t0 + i] + position.get()[f]);
             find_micro<T, Scattered<T>, Step>(rows_of_taps.height_of(b), min_of(step, vectors - v))(
                 images * row_positions, {inputs, tap.get() + t0 + t, position.get()}, turned + v * width<T>,
                 {panel, turned}, !first, sums + t * panel + v * width<T>, panel);

@@ -54,8 +54,9 @@ class Product {
     parallel_for(chunks_ * shares, chunk_ * rows_ * taps_ / (16 * shares), [&](std::int64_t task, int thread) {
       T* packed = buffers.get() + thread * buffer_size;  // (panel, tap, position)
       T* tile = packed + packed_size;                    // (row, position)
-      const std::int64_t chunk = task / shares, share = task % shares;
-      if (packed_chunk.changes(thread, chunk)) pack(chunk, packed);
+      const std::int64_t index = task / shares, share = task % shares;
+      const Chunk chunk = find_runs(index);
+      if (packed_chunk.changes(thread, index)) pack(chunk, packed);
       multiply(chunk, blocks_.blocks * share / shares, blocks_.blocks * (share + 1) / shares, packed, tile);
     });
   }
@@ -69,7 +70,8 @@ class Product {
     std::int64_t first_run[panels + 1];
     Run runs[panels * max_vectors * width<T>];
   };
-  void find_runs(std::int64_t index, Chunk& c) const {
+  Chunk find_runs(std::int64_t index) const {
+    Chunk c;
     c.begin = index * chunk_, c.end = min_of(c.begin + chunk_, positions_);
     c.first_run[0] = 0;
     std::int64_t n = 0;
@@ -81,8 +83,9 @@ class Product {
       }
       c.first_run[i + 1] = n;
     }
+    return c;
   }
-  // Where position `inside` of an image is in the plane that has the strides, and in that which x is.
+  // Where position `inside` of an image is in the plane that has the strides, and in x.
   CONVOLITH_INLINE std::int64_t strided(std::int64_t inside) const {
     return whole_ ? inside : inside / Q_ * p_.stride_h * p_.W + inside % Q_ * p_.stride_w;
   }
@@ -91,9 +94,7 @@ class Product {
   }
 
   // packed (panel, tap, position)
-  void pack(std::int64_t chunk, T* packed) const {
-    Chunk c;
-    find_runs(chunk, c);
+  void pack(const Chunk& c, T* packed) const {
     for (std::int64_t i = 0; i < panels; ++i)
       for (const Run* run = c.runs + c.first_run[i]; run < c.runs + c.first_run[i + 1]; ++run) {
         const T* from = source_of(run->image, run->inside);
@@ -104,9 +105,7 @@ class Product {
   }
 
   // Blocks [b0, b1) of rows with the packed chunk; tile (row, position)
-  void multiply(std::int64_t chunk, std::int64_t b0, std::int64_t b1, const T* packed, T* tile) const {
-    Chunk c;
-    find_runs(chunk, c);
+  void multiply(const Chunk& c, std::int64_t b0, std::int64_t b1, const T* packed, T* tile) const {
     // Meanwhile the next chunk is fetched, a line of positions with each call.
     const std::int64_t line = max_of<std::int64_t>(1, Lanes<T>::count / (scatter_ ? 1 : p_.stride_w));
     const std::int64_t calls = ceil_div(c.end - c.begin, panel_);  // for a block of rows
@@ -146,7 +145,7 @@ class Product {
             if (scatter_) {
               for (std::int64_t j = 0; j < run->length; ++j) to[j * p_.stride_w] = from[j];
             } else {
-              map_vectors(from, run->length, to, [](auto v) CONVOLITH_INLINED { return v; });
+              copy_vectors(from, run->length, to);
               epilogue_.finish(y_, to - y_, run->length);
             }
           }

@@ -72,35 +72,25 @@ CONVOLITH_INLINE Columns plan_columns(std::int64_t* from, std::int64_t count, st
   return columns;
 }
 
-// Rows of images are short: calling memcpy for each costs more than copying them.  to[j] = f(from[j]) for j < n, where
-// f takes vectors and single elements; to and from do not overlap.  The last vector may overlap the one before.
-template <class T>
-struct Piece {
-  typedef T type __attribute__((vector_size(16)));
-};
-template <class V, class T, class F>
-CONVOLITH_INLINE void map_run(const T* from, std::int64_t n, T* to, const F& f) {
+// to[j] = from[j] for j < n; to and from do not overlap.  Rows of images are short: calling memcpy for each costs more
+// than copying them.  The last vector may overlap the one before.
+template <class V, class T>
+CONVOLITH_INLINE void copy_run(const T* from, std::int64_t n, T* to) {
   constexpr auto count = static_cast<std::int64_t>(sizeof(V) / sizeof(T));
-  const auto step = [&](std::int64_t j) CONVOLITH_INLINED {
-    V v;
-    std::memcpy(&v, from + j, sizeof v);
-    v = f(v);
-    std::memcpy(to + j, &v, sizeof v);
-  };
   std::int64_t j = 0;
-  for (; j + count <= n; j += count) step(j);
+  for (; j + count <= n; j += count) store_vector(to + j, load_vector<V>(from + j));
   if (j == n) return;
-  if (n > count) return step(n - count);
-  for (; j < n; ++j) to[j] = f(from[j]);
+  if (n > count) return store_vector(to + n - count, load_vector<V>(from + n - count));
+  for (; j < n; ++j) to[j] = from[j];
 }
-template <class T, class F>
-CONVOLITH_INLINE void map_pieces(const T* from, std::int64_t n, T* to, const F& f) {
-  map_run<typename Piece<T>::type>(from, n, to, f);
+template <class T>
+CONVOLITH_INLINE void copy_pieces(const T* from, std::int64_t n, T* to) {
+  copy_run<typename VectorType<T, 16>::type>(from, n, to);
 }
-template <class T, class F>
-CONVOLITH_INLINE void map_vectors(const T* from, std::int64_t n, T* to, const F& f) {
-  if (n < width<T>) return map_pieces(from, n, to, f);
-  map_run<Vec<T>>(from, n, to, f);
+template <class T>
+CONVOLITH_INLINE void copy_vectors(const T* from, std::int64_t n, T* to) {
+  if (n < width<T>) return copy_pieces(from, n, to);
+  copy_run<Vec<T>>(from, n, to);
 }
 
 template <class T>
@@ -112,7 +102,7 @@ CONVOLITH_INLINE void fill_zero(T* out, std::int64_t count) {
 template <class T>
 CONVOLITH_INLINE void copy_every(std::int64_t stride, const T* from, std::int64_t n, T* to) {
   if (stride == 1)
-    map_vectors(from, n, to, [](auto v) CONVOLITH_INLINED { return v; });
+    copy_vectors(from, n, to);
   else if (stride == 2)
     for (std::int64_t j = 0; j < n; ++j) to[j] = from[2 * j];  // vectors, as the compiler knows the stride
   else

@@ -51,7 +51,8 @@ CONVOLITH_INLINE void parallel_ranges(std::int64_t n, std::int64_t grain, const 
 constexpr std::int64_t elementwise_grain = 16384;
 
 // An array that is written once, in runs of `run` elements: past the caches where they cannot hold it, which saves
-// reading each line before it is written, a third of a copy's traffic.
+// reading each line before it is written, a third of a copy's traffic.  The end of a parallel region waits for such
+// stores, as every locked instruction does.
 template <class T>
 class Output {
  public:

@@ -6,13 +6,6 @@
 namespace convolith::CONVOLITH_ISA {
 namespace {
 
-// a0 b0 a1 b1 ...: of the low or the high halves of a and b.
-template <class T, bool high, int... I>
-CONVOLITH_INLINE Vec<T> zip(Vec<T> a, Vec<T> b, Indices<I...>) {
-  constexpr int half = sizeof...(I) / 2;
-  return __builtin_shufflevector(a, b, (I / 2 + (high ? half : 0) + (I % 2 ? 2 * half : 0))...);
-}
-
 // How many positions of window i along one axis count.
 CONVOLITH_INLINE std::int64_t extent(std::int64_t i, std::int64_t in, std::int64_t window, std::int64_t stride,
                                      std::int64_t pad_begin, std::int64_t pad_end, bool count_include_pad) {
@@ -64,8 +57,8 @@ CONVOLITH_INLINE Vec<T> sum_windows(const T* x, std::int64_t pitch, bool narrow)
     for (int s = 1; s < W::S; ++s) total += column(s);
   } else {
     const Vec<T> next = narrow ? total : column(width<T>);
-    total = alternate<T, 0>(total, next, AllLanes<T>{}) + alternate<T, 1>(total, next, AllLanes<T>{});
-    if constexpr (W::S == 3) total += alternate<T, 0>(column(2), column(2 + width<T>), AllLanes<T>{});
+    total = every_second<T, false>(total, next) + every_second<T, true>(total, next);
+    if constexpr (W::S == 3) total += every_second<T, false>(column(2), column(2 + width<T>));
   }
   return total;
 }
@@ -128,7 +121,7 @@ CONVOLITH_INLINE void spread_plane(std::int64_t P, std::int64_t Q, std::int64_t 
   for (std::int64_t i = 0; i < P; ++i, dy += Q, dx += 2 * W) {
     for (std::int64_t q = 0; q < Q; q += width<T>) {
       const Vec<T> v = (all ? load(dy + q) : load(dy + q, Q - q)) * (rows[i] * load(columns + q));
-      const Vec<T> low = zip<T, false>(v, v, AllLanes<T>{}), high = zip<T, true>(v, v, AllLanes<T>{});
+      const Vec<T> low = zip<T, false>(v, v), high = zip<T, true>(v, v);
       const std::int64_t n = 2 * (Q - q), w = 2 * q;
       const bool first = all && q == 0;  // else there is something in the lower row already
       store_row(dx + w, low, n, first);

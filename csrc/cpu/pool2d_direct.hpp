@@ -19,21 +19,13 @@ CONVOLITH_INLINE bool is_window(const Pool2d& p) {
          (p.dilation_h == 1 || W::R == 1) && (p.dilation_w == 1 || W::S == 1);
 }
 
-// v[first], v[first + 2], ... of the two vectors a, b.
-template <class T, int first, int... I>
-CONVOLITH_INLINE Vec<T> alternate(Vec<T> a, Vec<T> b, Indices<I...>) {
-  return __builtin_shufflevector(a, b, (2 * I + first)...);
-}
-template <class T>
-using AllLanes = typename CountTo<static_cast<int>(width<T>)>::type;
-
 // Column s of the windows whose first elements are x, x + step, ...: one element of each.
 template <class W, class T>
 CONVOLITH_INLINE Vec<T> tap(const T* x, std::int64_t s) {
   if constexpr (W::step == 1) return load(x + s);
   const T* pair = x + s / 2 * 2;
   const Vec<T> a = load(pair), b = load(pair + width<T>);
-  return s % 2 == 0 ? alternate<T, 0>(a, b, AllLanes<T>{}) : alternate<T, 1>(a, b, AllLanes<T>{});
+  return s % 2 == 0 ? every_second<T, false>(a, b) : every_second<T, true>(a, b);
 }
 
 // to (rows, columns), rows `pitch` apart = an image (H, W) with padding around it or a part of it: `copy(h, n, to)`
@@ -101,9 +93,8 @@ struct Fields {
     const std::int64_t top = first * p.stride_h, begin = (plane * p.H + top) * p.W;
     if (!padded && begin + (rows(outputs) - 1) * p.W + reach <= p.N * p.C * p.H * p.W) return {x + begin, p.W};
     pad_plane(p.H, p.W, p.pad_top - top, p.pad_left, rows(outputs), columns, pitch, fill, copy,
-              [&](std::int64_t h, std::int64_t n, T* to) CONVOLITH_INLINED {
-                map_vectors(x + (plane * p.H + h) * p.W, n, to, [](auto v) CONVOLITH_INLINED { return v; });
-              });
+              [&](std::int64_t h, std::int64_t n, T* to)
+                  CONVOLITH_INLINED { copy_vectors(x + (plane * p.H + h) * p.W, n, to); });
     return {copy, pitch};
   }
 };

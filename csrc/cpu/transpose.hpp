@@ -133,6 +133,10 @@ struct Stack {
     }
     load_transposed(square[0], width<T>, v);
   }
+  // Fetches the line of each image that element `at` is in: more streams than the processor sees coming.
+  CONVOLITH_INLINE void fetch(std::int64_t at) const {
+    for (std::int64_t i = 0; i < count; ++i) CONVOLITH_ISA::fetch(x + i * pitch + at);
+  }
   // The same to out (element, image), elements `out_pitch` apart.
   CONVOLITH_INLINE void transpose_to(std::int64_t first, T* out, std::int64_t out_pitch) const {
     Vec<T> v[width<T>];

@@ -49,6 +49,12 @@ CONVOLITH_INLINE std::int64_t round_up(std::int64_t a, std::int64_t b) {
   return ceil_div(a, b) * b;
 }
 
+// A number that a function can take as an argument and use at compile time: argument.value.
+template <auto n>
+struct Number {
+  static constexpr auto value = n;
+};
+
 // The signed integer of T's size.  A comparison of vectors of T gives a vector of these: -1 where it holds, else 0.
 template <class T>
 struct IntType {
