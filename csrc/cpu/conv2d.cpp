@@ -106,7 +106,7 @@ void conv2d_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
       return winograd_backward_weight(p, dy, x, dw);
     case Algorithm::gemm:
       if (is_linear(p)) return linear_backward_weight<T>(as_linear(p), dy, x, dw);
-      return panels_backward_weight(p, dy, x, dw);  // which is a matrix product for 1x1
+      return pointwise_backward_weight(p, dy, x, dw);
     default:
       if (few_backward_weight_serves(p)) return few_backward_weight(p, dy, x, dw);
       return panels_backward_weight(p, dy, x, dw);

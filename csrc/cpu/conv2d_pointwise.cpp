@@ -2,9 +2,13 @@
 // with the transposed filter.  Positions are numbered across images, so that small images share vectors.
 //
 // A chunk of positions is packed once, C x 192 of them, and met by all filters: K FMAs for each element that is moved.
-// With few channels the bound is memory: 16 to 96 channels at 112 x 112 is 27 FLOPs per byte moved.
+// The first filters pack it while they are multiplied, which hides the stores.  With few channels the bound is memory:
+// 16 to 96 channels at 112 x 112 is 27 FLOPs per byte moved.
+//
+// A stride takes a pass of its own, between the image and one of what it leaves.
 #include "conv2d_pointwise.hpp"
 
+#include "conv2d_direct.hpp"
 #include "epilogue.hpp"
 #include "gemm.hpp"
 #include "kernels.hpp"
@@ -13,28 +17,21 @@
 namespace convolith::CONVOLITH_ISA {
 namespace {
 
-// Consecutive positions of one image row, and where they are.
+// Consecutive positions of one image, and where they are.
 struct Run {
-  std::int64_t image, inside, length, before;  // offset within a plane; positions of its panel before this run
+  std::int64_t image, inside, length, before;  // position within the image; positions of its panel before this run
 };
 
-// y (N, rows, P, Q) = w (rows, taps) x, where x (N, taps, H, W) is read at every stride-th row and column, or, if
-// `scatter`, y (N, rows, H, W) is written there, x being (N, taps, P, Q).
+// y (N, rows, plane) = w (rows, taps) x + bias, where x is (N, taps, plane)
 template <class T>
 class Product {
  public:
-  Product(const Conv2d& p, bool scatter, std::int64_t rows, std::int64_t taps, Matrix<T> w, const T* x, const T* bias,
-          const Epilogue<T>& epilogue, T* y)
-      : p_(p),
-        scatter_(scatter),
-        whole_(p.stride_h == 1 && p.stride_w == 1),
+  Product(std::int64_t N, std::int64_t plane, std::int64_t rows, std::int64_t taps, Matrix<T> w, const T* x,
+          const T* bias, const Epilogue<T>& epilogue, T* y)
+      : plane_(plane),
         rows_(rows),
         taps_(taps),
-        P_(whole_ ? 1 : p.P),
-        Q_(whole_ ? p.P * p.Q : p.Q),
-        positions_(p.N * P_ * Q_),
-        x_plane_(scatter ? P_ * Q_ : p.H * p.W),
-        y_plane_(scatter ? p.H * p.W : P_ * Q_),
+        positions_(N * plane),
         blocks_(rows),
         panel_(blocks_.vectors() * width<T>),
         chunks_(ceil_div(positions_, panels * panel_)),
@@ -55,106 +52,90 @@ class Product {
       T* packed = buffers.get() + thread * buffer_size;  // (panel, tap, position)
       T* tile = packed + packed_size;                    // (row, position)
       const std::int64_t index = task / shares, share = task % shares;
-      const Chunk chunk = find_runs(index);
-      if (packed_chunk.changes(thread, index)) pack(chunk, packed);
-      multiply(chunk, blocks_.blocks * share / shares, blocks_.blocks * (share + 1) / shares, packed, tile);
+      const Chunk chunk(*this, index * chunk_);
+      bool pack = packed_chunk.changes(thread, index);
+      const std::int64_t last = blocks_.blocks * (share + 1) / shares;
+      for (std::int64_t b = blocks_.blocks * share / shares; b < last; ++b, pack = false)
+        multiply(chunk, b, pack, packed, tile);
     });
   }
 
  private:
   static constexpr std::int64_t panels = 4;
 
-  // The positions of a chunk, in runs that do not reach across its panels.
+  // The positions of a chunk, in runs that do not reach across its panels, nor across images.
   struct Chunk {
     std::int64_t begin, end;
     std::int64_t first_run[panels + 1];
     Run runs[panels * max_vectors * width<T>];
-  };
-  Chunk find_runs(std::int64_t index) const {
-    Chunk c;
-    c.begin = index * chunk_, c.end = min_of(c.begin + chunk_, positions_);
-    c.first_run[0] = 0;
-    std::int64_t n = 0;
-    for (std::int64_t i = 0; i < panels; ++i) {
-      const std::int64_t first = c.begin + i * panel_, last = min_of(first + panel_, c.end);
-      for (std::int64_t at = first; at < last; ++n) {
-        c.runs[n] = {at / (P_ * Q_), at % (P_ * Q_), min_of(last - at, Q_ - at % Q_), at - first};
-        at += c.runs[n].length;
+
+    Chunk(const Product& a, std::int64_t begin) : begin(begin), end(min_of(begin + a.chunk_, a.positions_)) {
+      std::int64_t n = 0;
+      for (std::int64_t i = 0; i < panels; ++i) {
+        const std::int64_t first = begin + i * a.panel_, last = min_of(first + a.panel_, end);
+        first_run[i] = n;
+        for (std::int64_t at = first; at < last; at += runs[n++].length)
+          runs[n] = {at / a.plane_, at % a.plane_, min_of(last - at, a.plane_ - at % a.plane_), at - first};
       }
-      c.first_run[i + 1] = n;
+      first_run[panels] = n;
     }
-    return c;
-  }
-  // Where position `inside` of an image is in the plane that has the strides, and in x.
-  CONVOLITH_INLINE std::int64_t strided(std::int64_t inside) const {
-    return whole_ ? inside : inside / Q_ * p_.stride_h * p_.W + inside % Q_ * p_.stride_w;
-  }
+  };
   CONVOLITH_INLINE const T* source_of(std::int64_t image, std::int64_t inside) const {
-    return x_ + image * taps_ * x_plane_ + (scatter_ ? inside : strided(inside));
+    return x_ + image * taps_ * plane_ + inside;
+  }
+  CONVOLITH_INLINE std::int64_t index_of(const Run& run, std::int64_t k) const {
+    return (run.image * rows_ + k) * plane_ + run.inside;
   }
 
-  // packed (panel, tap, position)
-  void pack(const Chunk& c, T* packed) const {
-    for (std::int64_t i = 0; i < panels; ++i)
-      for (const Run* run = c.runs + c.first_run[i]; run < c.runs + c.first_run[i + 1]; ++run) {
-        const T* from = source_of(run->image, run->inside);
-        T* to = packed + i * taps_ * panel_ + run->before;
-        for (std::int64_t t = 0; t < taps_; ++t)
-          copy_every(scatter_ ? 1 : p_.stride_w, from + t * x_plane_, run->length, to + t * panel_);
+  // A block of rows with the chunk, which the first packs; packed (panel, tap, position), tile (row, position)
+  void multiply(const Chunk& c, std::int64_t b, bool pack, T* packed, T* tile) const {
+    const std::int64_t height = blocks_.height_of(b), k0 = b * blocks_.height;
+    const Biased<T> w{left_.block(b), bias_ ? bias_ + k0 : nullptr};
+    const std::int64_t calls = ceil_div(c.end - c.begin, panel_);
+    for (std::int64_t i = 0; i < calls; ++i, packed += taps_ * panel_) {
+      const std::int64_t vectors = ceil_div(min_of(panel_, c.end - c.begin - i * panel_), width<T>);
+      const Run *first = c.runs + c.first_run[i], *last = c.runs + c.first_run[i + 1];
+      // What will be stored to is on its way while it is computed.
+      for (const Run* run = first; run < last; ++run)
+        for (std::int64_t k = 0; k < height; ++k)
+          for (std::int64_t j = 0; j < run->length; j += Lanes<T>::count) fetch(y_ + index_of(*run, k0 + k) + j);
+
+      // So is the next chunk: a line of positions with each call.
+      const std::int64_t ahead = c.end + (b * calls + i) * Lanes<T>::count;
+      Step step{panel_, packed, 0};
+      if (ahead < min_of(c.end + chunk_, positions_))
+        step = {panel_, source_of(ahead / plane_, ahead % plane_), plane_ * std::int64_t{sizeof(T)}};
+
+      const bool whole = first->length == vectors * width<T>;  // one run: read where it is, stored where it belongs
+      T* to = whole ? y_ + index_of(*first, k0) : tile;
+      const std::int64_t pitch = whole ? plane_ : panel_;
+      if (pack && whole) {
+        const PackingStep<T> packing{{plane_, step.next, step.next_pitch}, packed, panel_};
+        find_micro<T, Biased<T>, PackingStep<T>>(height, vectors)(taps_, w, source_of(first->image, first->inside),
+                                                                  packing, false, to, pitch);
+      } else {
+        if (pack) pack_runs(first, last, packed);
+        find_micro<T, Biased<T>, Step>(height, vectors)(taps_, w, packed, step, false, to, pitch);
       }
-  }
 
-  // Blocks [b0, b1) of rows with the packed chunk; tile (row, position)
-  void multiply(const Chunk& c, std::int64_t b0, std::int64_t b1, const T* packed, T* tile) const {
-    // Meanwhile the next chunk is fetched, a line of positions with each call.
-    const std::int64_t line = max_of<std::int64_t>(1, Lanes<T>::count / (scatter_ ? 1 : p_.stride_w));
-    const std::int64_t calls = ceil_div(c.end - c.begin, panel_);  // for a block of rows
-    std::int64_t ahead = c.end + b0 * calls * line;
-    const auto next = [&](std::int64_t at) -> Step {
-      if (at >= c.end + chunk_ || at >= positions_) return {panel_, packed, 0};
-      return {panel_, source_of(at / (P_ * Q_), at % (P_ * Q_)), x_plane_ * std::int64_t{sizeof(T)}};
-    };
-    for (std::int64_t b = b0; b < b1; ++b)
-      for (std::int64_t i = 0; i < calls; ++i, ahead += line) {
-        const std::int64_t height = blocks_.height_of(b), k0 = b * blocks_.height;
-        const std::int64_t vectors = ceil_div(min_of(panel_, c.end - c.begin - i * panel_), width<T>);
-        const auto micro = find_micro<T, Biased<T>, Step>(height, vectors);
-        const auto multiply_to = [&](T* to, std::int64_t pitch) {
-          micro(taps_, {left_.block(b), bias_ ? bias_ + k0 : nullptr}, packed + i * taps_ * panel_, next(ahead), false,
-                to, pitch);
-        };
-        const auto index = [&](const Run& run, std::int64_t k) {
-          return (run.image * rows_ + k0 + k) * y_plane_ + (scatter_ ? strided(run.inside) : run.inside);
-        };
-        const Run *run = c.runs + c.first_run[i], *last = c.runs + c.first_run[i + 1];
-        // What will be stored to is on its way while it is computed.
-        for (const Run* r = run; r < last; ++r)
-          for (std::int64_t k = 0; k < height; ++k)
-            for (std::int64_t j = 0; j < r->length; j += Lanes<T>::count) fetch(y_ + index(*r, k) + j);
-
-        if (run->length == vectors * width<T> && !scatter_) {
-          multiply_to(y_ + index(*run, 0), y_plane_);
-          for (std::int64_t k = 0; k < height; ++k) epilogue_.finish(y_, index(*run, k), run->length);
-          continue;
+      for (const Run* run = first; run < last; ++run)
+        for (std::int64_t k = 0; k < height; ++k) {
+          const std::int64_t at = index_of(*run, k0 + k);
+          if (!whole) copy_vectors(tile + k * panel_ + run->before, run->length, y_ + at);
+          epilogue_.finish(y_, at, run->length);
         }
-        multiply_to(tile, panel_);
-        for (; run < last; ++run)
-          for (std::int64_t k = 0; k < height; ++k) {
-            const T* from = tile + k * panel_ + run->before;
-            T* to = y_ + index(*run, k);
-            if (scatter_) {
-              for (std::int64_t j = 0; j < run->length; ++j) to[j * p_.stride_w] = from[j];
-            } else {
-              copy_vectors(from, run->length, to);
-              epilogue_.finish(y_, to - y_, run->length);
-            }
-          }
-      }
+    }
+  }
+  // packed (tap, position)
+  void pack_runs(const Run* run, const Run* last, T* packed) const {
+    for (; run < last; ++run) {
+      const T* from = source_of(run->image, run->inside);
+      for (std::int64_t t = 0; t < taps_; ++t)
+        copy_vectors(from + t * plane_, run->length, packed + t * panel_ + run->before);
+    }
   }
 
-  const Conv2d& p_;
-  const bool scatter_, whole_;  // whole: no stride parts the rows of an image, they are one
-  const std::int64_t rows_, taps_, P_, Q_, positions_, x_plane_, y_plane_;
+  const std::int64_t plane_, rows_, taps_, positions_;
   const RowBlocks blocks_;
   const std::int64_t panel_, chunks_, chunk_;  // positions of a panel; chunks, and positions of one: equal ones
   const LeftOperand<T> left_;
@@ -163,24 +144,71 @@ class Product {
   T* y_;
 };
 
+bool is_strided(const Conv2d& p) {
+  return p.stride_h != 1 || p.stride_w != 1;
+}
+// The same convolution of what its stride leaves of the images.
+Conv2d without_stride(Conv2d p) {
+  p.H = p.P, p.W = p.Q;
+  p.stride_h = p.stride_w = 1;
+  return p;
+}
+// x (N, C, H, W) at every stride-th row and column, to left (N, C, P, Q)
+template <class T>
+void take_strided(const Conv2d& p, const T* x, T* left) {
+  parallel_for(p.N * p.C, p.P * p.Q, [&](std::int64_t plane, int) {
+    for (std::int64_t i = 0; i < p.P; ++i) {
+      const T* row = x + (plane * p.H + i * p.stride_h) * p.W;
+      for (std::int64_t j = 0; j < p.W; j += Lanes<T>::count) fetch(row + p.H * p.W + j);  // of the next plane
+      copy_every(p.stride_w, row, p.Q, left + (plane * p.P + i) * p.Q);
+    }
+  });
+}
+// The reverse, with zeros between.
+template <class T>
+void put_strided(const Conv2d& p, const T* left, T* x) {
+  parallel_for(p.N * p.C, p.H * p.W / 8, [&](std::int64_t plane, int) {
+    for (std::int64_t h = 0; h < p.H; ++h) {
+      T* row = x + (plane * p.H + h) * p.W;
+      fill_zero(row, p.W);
+      if (h % p.stride_h != 0 || h / p.stride_h >= p.P) continue;
+      const T* from = left + (plane * p.P + h / p.stride_h) * p.Q;
+      for (std::int64_t j = 0; j < p.Q; ++j) row[j * p.stride_w] = from[j];
+    }
+  });
+}
+
 }  // namespace
 
 // x (N, C, H, W), w (K, C, 1, 1), bias (K) or null, residual and y (N, K, P, Q)
 template <class T>
 void pointwise_forward(const Conv2d& p, const T* x, const T* w, const T* bias, const T* residual, T* y) {
-  Product<T>(p, false, p.K, p.C, {w, p.C, 1}, x, bias, {residual, p.activation}, y).compute();
+  Scratch<T> left(is_strided(p) ? p.N * p.C * p.P * p.Q : 0);
+  if (is_strided(p)) take_strided(p, x, left.get());
+  const T* inputs = is_strided(p) ? left.get() : x;
+  Product<T>(p.N, p.P * p.Q, p.K, p.C, {w, p.C, 1}, inputs, bias, {residual, p.activation}, y).compute();
 }
 INSTANTIATE(pointwise_forward)
 
 // dy (N, K, P, Q), w (K, C, 1, 1), dx (N, C, H, W)
 template <class T>
 void pointwise_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
-  const bool scatter = p.stride_h != 1 || p.stride_w != 1;
-  if (scatter)
-    parallel_ranges(p.N * p.C * p.H * p.W, elementwise_grain,
-                    [&](std::int64_t begin, std::int64_t end) { fill_zero(dx + begin, end - begin); });
-  Product<T>(p, scatter, p.C, p.K, {w, 1, p.C}, dy, nullptr, {nullptr, Activation::identity}, dx).compute();
+  Scratch<T> left(is_strided(p) ? p.N * p.C * p.P * p.Q : 0);
+  T* outputs = is_strided(p) ? left.get() : dx;
+  Product<T>(p.N, p.P * p.Q, p.C, p.K, {w, 1, p.C}, dy, nullptr, {nullptr, Activation::identity}, outputs).compute();
+  if (is_strided(p)) put_strided(p, left.get(), dx);
 }
 INSTANTIATE(pointwise_backward_input)
+
+// dy (N, K, P, Q), x (N, C, H, W), dw (K, C, 1, 1)
+template <class T>
+void pointwise_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
+  // x is read once per 64 filters: from the fourth time on it pays to have left out what the stride leaves out.
+  if (!is_strided(p) || p.K < 256) return panels_backward_weight(p, dy, x, dw);
+  Scratch<T> left(p.N * p.C * p.P * p.Q);
+  take_strided(p, x, left.get());
+  panels_backward_weight(without_stride(p), dy, left.get(), dw);
+}
+INSTANTIATE(pointwise_backward_weight)
 
 }  // namespace convolith::CONVOLITH_ISA

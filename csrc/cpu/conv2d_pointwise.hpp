@@ -14,5 +14,7 @@ template <class T>
 void pointwise_forward(const Conv2d& p, const T* x, const T* w, const T* bias, const T* residual, T* y);
 template <class T>
 void pointwise_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx);
+template <class T>
+void pointwise_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw);
 
 }  // namespace convolith::CONVOLITH_ISA

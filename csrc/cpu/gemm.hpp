@@ -56,6 +56,8 @@ struct Table {
   const std::int64_t* offset;
   CONVOLITH_INLINE std::int64_t at(std::int64_t t) const { return offset[t]; }
   CONVOLITH_INLINE void fetch(std::int64_t) const {}
+  template <class V>
+  CONVOLITH_INLINE void seen(std::int64_t, std::int64_t, V) const {}
 };
 // On the way, `next` is fetched for the calls to come, a cache line per tap; it may be any address.
 struct Step {
@@ -66,6 +68,15 @@ struct Step {
   CONVOLITH_INLINE void fetch(std::int64_t t) const {
     CONVOLITH_ISA::fetch(static_cast<const char*>(next) + t * next_pitch);
   }
+  template <class V>
+  CONVOLITH_INLINE void seen(std::int64_t, std::int64_t, V) const {}
+};
+// A matrix that has to be packed, by the first that multiplies it: its stores hide behind the FMAs.
+template <class T>
+struct PackingStep : Step {
+  T* packed;
+  std::int64_t packed_pitch;
+  CONVOLITH_INLINE void seen(std::int64_t t, std::int64_t j, Vec<T> v) const { store(packed + t * packed_pitch + j, v); }
 };
 
 template <class T, class W, class Taps>
@@ -95,7 +106,7 @@ void micro(std::int64_t taps, const W& w, const T* x, const Taps& where, bool ac
     const T* xt = x + where.at(t);
     Vec<T> b[vectors];
 #pragma GCC unroll 8
-    for (int v = 0; v < vectors; ++v) b[v] = load(xt + v * width<T>);
+    for (int v = 0; v < vectors; ++v) where.seen(t, v * width<T>, b[v] = load(xt + v * width<T>));
 #pragma GCC unroll 8
     for (int k = 0; k < rows; ++k)
 #pragma GCC unroll 8

@@ -9,7 +9,7 @@
 #pragma once
 
 #include "../shapes.hpp"
-#include "vec.hpp"
+#include "transpose.hpp"
 
 namespace convolith::CONVOLITH_ISA {
 
@@ -98,13 +98,32 @@ CONVOLITH_INLINE void fill_zero(T* out, std::int64_t count) {
   for (std::int64_t j = 0; j < count; ++j) out[j] = T(0);
 }
 
+// to[j] = from[2 * j] for j < n
+template <class T>
+CONVOLITH_INLINE void copy_even(const T* from, std::int64_t n, T* to) {
+  using Piece = typename VectorType<T, 16>::type;
+  constexpr std::int64_t piece = 16 / sizeof(T);
+  const auto even = [&](auto zero, std::int64_t j) CONVOLITH_INLINED {
+    using V = decltype(zero);
+    constexpr std::int64_t count = sizeof(V) / sizeof(T);
+    // The second vector starts one early, the last one must not read past the last element.
+    const V low = load_vector<V>(from + 2 * j), high = load_vector<V>(from + 2 * j + count - 1);
+    store_vector(to + j, even_and_odd<T>(low, high));
+  };
+  std::int64_t j = 0;
+  for (; j + width<T> <= n; j += width<T>) even(Vec<T>{}, j);
+  for (; j + piece <= n; j += piece) even(Piece{}, j);
+  if (j < n && n >= piece) return even(Piece{}, n - piece);
+  for (; j < n; ++j) to[j] = from[2 * j];
+}
+
 // to[j] = from[j * stride] for j < n
 template <class T>
 CONVOLITH_INLINE void copy_every(std::int64_t stride, const T* from, std::int64_t n, T* to) {
   if (stride == 1)
     copy_vectors(from, n, to);
   else if (stride == 2)
-    for (std::int64_t j = 0; j < n; ++j) to[j] = from[2 * j];  // vectors, as the compiler knows the stride
+    copy_even(from, n, to);
   else
     for (std::int64_t j = 0; j < n; ++j) to[j] = from[stride * j];
 }

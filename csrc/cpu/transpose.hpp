@@ -24,6 +24,16 @@ template <class T, bool odd, class V>
 CONVOLITH_INLINE V every_second(V a, V b) {
   return every_second<V, odd>(a, b, typename CountTo<sizeof(V) / sizeof(T)>::type{});
 }
+// The elements of a with even numbers, those of b with odd ones.
+template <class V, int... I>
+CONVOLITH_INLINE V even_and_odd(V a, V b, Indices<I...>) {
+  constexpr int lanes = sizeof...(I);
+  return __builtin_shufflevector(a, b, (2 * I < lanes ? 2 * I : 2 * I + 1)...);
+}
+template <class T, class V>
+CONVOLITH_INLINE V even_and_odd(V a, V b) {
+  return even_and_odd(a, b, typename CountTo<sizeof(V) / sizeof(T)>::type{});
+}
 // a0 b0 a1 b1 ...: of the lower or the upper half of their elements.
 template <class V, bool upper, int... I>
 CONVOLITH_INLINE V zip(V a, V b, Indices<I...>) {
