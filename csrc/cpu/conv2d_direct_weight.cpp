@@ -32,15 +32,18 @@ struct Inputs {
 template <class T>
 void panels_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
   const std::int64_t CG = p.C / p.G, KG = p.K / p.G, taps = CG * p.R * p.S, dw_size = p.K * taps;
-  constexpr std::int64_t most = 112;  // positions: their share of dy, transposed, stays in L1
+  constexpr std::int64_t most = 400;  // positions: their share of dy, transposed, takes 100 KiB of L2
   const Pieces pieces(p.N, p.P, p.Q, most, p.P);
   const Inputs in(p, pieces);
 
-  // Tasks: panels of filters, blocks of taps whose sums fit half of L2, and parts of the batch where those are too few.
-  constexpr std::int64_t sum_bytes = 512 * 1024, panel_bytes = 256;
+  // Tasks: panels of filters, blocks of taps whose sums fit a quarter of L2, fewer taps where that makes eight tasks,
+  // and parts of the batch where those are still too few.  Whole images that tasks share are transposed once per thread.
+  constexpr std::int64_t sum_bytes = 256 * 1024, panel_bytes = 256, enough = 8, least_taps = 128;
   const std::int64_t panel = min_of(round_up(KG, width<T>), panel_bytes / std::int64_t{sizeof(T)});
   const std::int64_t panels = ceil_div(KG, panel);
-  const std::int64_t blocks = ceil_div(taps * panel * std::int64_t{sizeof(T)}, sum_bytes);
+  const std::int64_t needed = ceil_div(taps * panel * std::int64_t{sizeof(T)}, sum_bytes);
+  const std::int64_t wanted = min_of(round_up(ceil_div(enough, p.G * panels), 2), taps / least_taps);
+  const std::int64_t blocks = max_of(needed, wanted);
   const std::int64_t block_taps = ceil_div(taps, blocks), all = p.G * panels * blocks;
   const Parts parts(p.N, pieces.images, all, dw_size * std::int64_t{sizeof(T)});
 
@@ -55,6 +58,7 @@ void panels_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
   const std::int64_t copy_size = in.copied ? pieces.images * in.image : 0;
   const std::int64_t buffer_size = round_up(sums_size + dy_size + copy_size, Lanes<T>::count);
   Scratch<T> buffers(max_threads() * buffer_size), partial(parts.count > 1 ? parts.count * dw_size : 0);
+  Held turned_piece;
   const std::int64_t cost = p.N * p.P * p.Q * dw_size / (16 * parts.count * all);
   parallel_for(parts.count * all, cost, [&](std::int64_t task, int thread) {
     T* sums = buffers.get() + thread * buffer_size;  // (tap, filter)
@@ -81,7 +85,8 @@ void panels_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
         const std::int64_t row_positions = rows * p.Q;  // of one image
         // From a piece to the next one, which is fetched.
         const std::int64_t next = p0 + rows < p.P ? row_positions : images * p.K * p.P * p.Q - p0 * p.Q;
-        for (std::int64_t m = 0; m < images; ++m)
+        const bool turn = turned_piece.changes(thread, (n0 * p.P + p0) * p.G * panels + task / blocks % (p.G * panels));
+        for (std::int64_t m = 0; turn && m < images; ++m)
           for (std::int64_t k = 0; k < filters; k += width<T>) {
             const Stack<T> stack{dy + ((n0 + m) * p.K + g * KG + k0 + k) * p.P * p.Q, p.P * p.Q,
                                  min_of(width<T>, filters - k), dy + p.N * p.K * p.P * p.Q};

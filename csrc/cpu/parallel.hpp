@@ -119,11 +119,11 @@ struct Parts {
 template <class T>
 CONVOLITH_INLINE void add_partial_sums(std::int64_t parts, std::int64_t n, const T* partial, T* total) {
   parallel_ranges(n, elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      T sum = partial[i];
-      for (std::int64_t part = 1; part < parts; ++part) sum += partial[part * n + i];
-      total[i] = sum;
-    }
+    for_lanes<T>(begin, end, [&](std::int64_t i, auto lanes) CONVOLITH_INLINED {
+      Lanes<T> sum = Lanes<T>::load(partial + i, lanes);
+      for (std::int64_t part = 1; part < parts; ++part) sum += Lanes<T>::load(partial + part * n + i, lanes);
+      sum.store(total + i, lanes);
+    });
   });
 }
 
