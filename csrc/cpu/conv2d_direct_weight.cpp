@@ -2,7 +2,8 @@
 // Vectors hold filters: dy is transposed a piece at a time, and the micro-kernel broadcasts inputs, eight taps at once,
 // each at its own offset.  So no column is wasted, whatever the size, stride or dilation.
 //
-// Transposing costs a quarter of a shuffle per element of dy, which then meets (C/G) R S FMAs.
+// Transposing costs a quarter of a shuffle per element of dy, which then meets (C/G) R S FMAs.  Reading dy and x is the
+// bound of layers with few of either, so what comes next is fetched while the micro-kernel multiplies.
 #include "conv2d_direct.hpp"
 #include "conv2d_pieces.hpp"
 #include "gemm.hpp"
@@ -26,95 +27,223 @@ struct Inputs {
         image((copied ? p.C / p.G : p.C) * plane) {}
 };
 
+// Tasks: panels of filters, blocks of taps whose sums fit a quarter of L2, fewer taps where that makes eight tasks.
+template <class T>
+struct Cut {
+  std::int64_t panel, panels;       // filters of a panel: whole vectors
+  std::int64_t block_taps, blocks;  // of taps
+
+  Cut(std::int64_t G, std::int64_t filters, std::int64_t taps)
+      : panel(min_of(round_up(filters, width<T>), std::int64_t{256 / sizeof(T)})), panels(ceil_div(filters, panel)) {
+    constexpr std::int64_t sum_bytes = 256 * 1024, enough = 8, least_taps = 128;
+    const std::int64_t needed = ceil_div(taps * panel * std::int64_t{sizeof(T)}, sum_bytes);
+    const std::int64_t wanted = min_of(round_up(ceil_div(enough, G * panels), 2), taps / least_taps);
+    block_taps = ceil_div(taps, max_of(needed, wanted));
+    blocks = ceil_div(taps, block_taps);
+  }
+};
+
+// A list of lines to fetch, one for each position: `rows` of them, of `length` elements, `pitch` elements apart, as
+// many as there are positions for.
+template <class T>
+class Ahead {
+ public:
+  std::int64_t rows;
+
+  Ahead(std::int64_t positions, std::int64_t length, std::int64_t pitch) : line_(positions) {
+    constexpr std::int64_t size = sizeof(T);
+    const std::int64_t lines = length * size / 64 + 2;  // of a row, which may start within one
+    rows = max_of<std::int64_t>(1, positions / lines);
+    for (std::int64_t t = 0; t < positions; ++t)
+      line_.get()[t] = t < rows * lines ? t / lines * pitch * size + t % lines * 64 : 0;
+  }
+  const std::int64_t* lines() const { return line_.get(); }
+
+ private:
+  Scratch<std::int64_t> line_;
+};
+
+template <class T>
+class WeightGradient {
+ public:
+  // dy (N, K, P, Q), x (N, C, H, W)
+  WeightGradient(const Conv2d& p, const T* dy, const T* x)
+      : p_(p),
+        dy_(dy),
+        x_(x),
+        CG_(p.C / p.G),
+        KG_(p.K / p.G),
+        taps_(CG_ * p.R * p.S),
+        pieces_(p.N, p.P, p.Q, positions, p.P),
+        in_(p, pieces_),
+        cut_(p.G, KG_, taps_),
+        tasks_(p.G * cut_.panels * cut_.blocks),
+        parts_(p.N, pieces_.images, tasks_, p.K * taps_ * std::int64_t{sizeof(T)}),
+        step_(min_of(cut_.panel / width<T>, panel_vectors)),
+        several_(pieces_.images > 1),
+        tap_(taps_),
+        position_(pieces_.positions),
+        from_(in_.pitch),
+        columns_(plan_columns(from_.get(), in_.copied ? in_.pitch : 0, -p.pad_left, 1, p.W, p.padding_mode)),
+        nothing_ahead_(pieces_.positions, 0, 0),
+        inputs_ahead_(pieces_.positions, several_ ? 2 * max_rows * in_.plane : pieces_.rows * p.stride_h * in_.pitch,
+                      several_ ? in_.image : in_.plane),
+        dy_ahead_(pieces_.positions, several_ ? cut_.panel * p.P * p.Q : pieces_.rows * p.Q,
+                  several_ ? p.K * p.P * p.Q : p.P * p.Q) {
+    for (std::int64_t t = 0; t < taps_; ++t) tap_.get()[t] = tap_offset(p, t, in_.plane, in_.pitch);
+    for (std::int64_t t = 0; t < pieces_.positions; ++t)
+      position_.get()[t] =
+          t / (pieces_.rows * p.Q) * in_.image + t / p.Q % pieces_.rows * p.stride_h * in_.pitch + t % p.Q * p.stride_w;
+  }
+
+  // dw (K, C/G, R, S)
+  void compute(T* dw) const {
+    const std::int64_t dw_size = p_.K * taps_;
+    const std::int64_t sums_size = cut_.block_taps * cut_.panel, dy_size = (pieces_.positions + width<T>)*cut_.panel;
+    const std::int64_t copy_size = in_.copied ? pieces_.images * in_.image : 0;
+    const std::int64_t buffer_size = round_up(sums_size + dy_size + copy_size, Lanes<T>::count);
+    Scratch<T> buffers(max_threads() * buffer_size), partial(parts_.count > 1 ? parts_.count * dw_size : 0);
+    Held held;
+    const std::int64_t cost = p_.N * p_.P * p_.Q * dw_size / (16 * parts_.count * tasks_);
+    parallel_for(parts_.count * tasks_, cost, [&](std::int64_t index, int thread) {
+      T* sums = buffers.get() + thread * buffer_size;  // (tap, filter)
+      T* turned = sums + sums_size;                    // (position, filter)
+      T* copy = turned + dy_size;                      // (image, channel, row, column)
+      const Task task(*this, index);
+      for (std::int64_t n = task.n_begin; n < task.n_end; n += pieces_.images)
+        for (std::int64_t row = 0; row < p_.P; row += pieces_.rows) {
+          const Piece piece(*this, task, n, row);
+          const T* inputs = x_ + (n * p_.C + task.group * CG_) * p_.H * p_.W + row * p_.stride_h * p_.W;
+          if (in_.copied) {
+            copy_inputs(task, piece, copy);
+            inputs = copy;
+          }
+          // Tasks that differ in their taps only share what is transposed.
+          const std::int64_t first_filter = task.group * p_.K + task.filter;
+          if (held.changes(thread, (n * p_.P + row) * p_.G * p_.K + first_filter)) turn(task, piece, turned);
+          multiply(task, piece, inputs, turned, n == task.n_begin && row == 0, sums);
+        }
+      T* to = parts_.count > 1 ? partial.get() + task.part * dw_size : dw;
+      store_transposed<T>(sums, cut_.panel, task.taps, task.filters, nullptr,
+                          to + (task.group * KG_ + task.filter) * taps_ + task.tap, taps_);
+    });
+    if (parts_.count > 1) add_partial_sums(parts_.count, dw_size, partial.get(), dw);
+  }
+
+ private:
+  static constexpr std::int64_t positions = 400;  // of a piece: their share of dy, transposed, takes 100 KiB of L2
+
+  // Sums of `filters` x `taps` over some images.
+  struct Task {
+    std::int64_t part, group, filter, filters, tap, taps, n_begin, n_end;
+
+    Task(const WeightGradient& a, std::int64_t index)
+        : part(index / a.tasks_),
+          group(index / (a.cut_.panels * a.cut_.blocks) % a.p_.G),
+          filter(index / a.cut_.blocks % a.cut_.panels * a.cut_.panel),
+          filters(min_of(a.cut_.panel, a.KG_ - filter)),
+          tap(index % a.cut_.blocks * a.cut_.block_taps),
+          taps(min_of(a.cut_.block_taps, a.taps_ - tap)),
+          n_begin(part * a.parts_.size),
+          n_end(min_of(a.p_.N, n_begin + a.parts_.size)) {}
+  };
+  // Rows of an image, or several images.
+  struct Piece {
+    std::int64_t n, images, row, rows, positions;  // positions: of one image
+    bool last;                                     // of its images
+    const T* dy;
+
+    Piece(const WeightGradient& a, const Task& task, std::int64_t n, std::int64_t row)
+        : n(n),
+          images(min_of(a.pieces_.images, task.n_end - n)),
+          row(row),
+          rows(min_of(a.pieces_.rows, a.p_.P - row)),
+          positions(rows * a.p_.Q),
+          last(row + rows == a.p_.P),
+          dy(a.dy_ + ((n * a.p_.K + task.group * a.KG_ + task.filter) * a.p_.P + row) * a.p_.Q) {}
+  };
+  // How far the next piece's dy and inputs are.
+  std::int64_t to_next_dy(const Piece& piece) const {
+    return piece.last ? (piece.images * p_.K * p_.P - piece.row) * p_.Q : piece.positions;
+  }
+  std::int64_t to_next_inputs(const Piece& piece) const {
+    return (piece.last ? piece.images * p_.C * p_.H - piece.row * p_.stride_h : piece.rows * p_.stride_h) * p_.W;
+  }
+  RowBlocks tap_blocks(const Task& task) const { return RowBlocks(task.taps, step_); }
+
+  // The channels of the task's taps, to copy (image, channel, row, column)
+  void copy_inputs(const Task& task, const Piece& piece, T* copy) const {
+    const std::int64_t cells = p_.R * p_.S, first = task.tap / cells, last = ceil_div(task.tap + task.taps, cells);
+    for (std::int64_t m = 0; m < piece.images; ++m)
+      copy_rows(x_ + ((piece.n + m) * p_.C + task.group * CG_ + first) * p_.H * p_.W, last - first, p_.H, p_.W,
+                columns_, p_.padding_mode, piece.row * p_.stride_h - p_.pad_top, in_.rows,
+                copy + m * in_.image + first * in_.plane, in_.plane);
+  }
+
+  // dy to turned (position, filter)
+  void turn(const Task& task, const Piece& piece, T* turned) const {
+    // The filters whose next dy there will be no time to fetch while this one is multiplied.
+    const std::int64_t too_many = several_ ? task.filters : tap_blocks(task).blocks * dy_ahead_.rows;
+    const std::int64_t plane = p_.P * p_.Q, next = to_next_dy(piece);
+    for (std::int64_t m = 0; m < piece.images; ++m)
+      for (std::int64_t k = 0; k < task.filters; k += width<T>) {
+        const Stack<T> stack{piece.dy + (m * p_.K + k) * plane, plane, min_of(width<T>, task.filters - k),
+                             dy_ + p_.N * p_.K * plane};
+        for (std::int64_t f = 0; f < piece.positions; f += width<T>) {
+          if (k >= too_many && f % Lanes<T>::count == 0) stack.fetch(next + f);
+          stack.transpose_to(f, turned + (m * piece.positions + f) * cut_.panel + k, cut_.panel);
+        }
+      }
+  }
+
+  // sums (tap, filter) (+)= inputs times turned (position, filter)
+  void multiply(const Task& task, const Piece& piece, const T* inputs, const T* turned, bool first, T* sums) const {
+    const RowBlocks blocks = tap_blocks(task);
+    const std::int64_t* tap = tap_.get() + task.tap;
+    // The next blocks' inputs and the next piece's dy are fetched in turns, only dy where there are few blocks.
+    const std::int64_t dy_rows = several_ ? piece.images : task.filters;
+    const bool in_turns = !in_.copied && blocks.blocks * dy_ahead_.rows >= 2 * dy_rows;
+    std::int64_t fetched = 0;
+    for (std::int64_t b = 0; b < blocks.blocks; ++b)
+      for (std::int64_t k = 0; k < task.filters; k += step_ * width<T>) {
+        const std::int64_t t = b * blocks.height, vectors = min_of(step_, ceil_div(task.filters - k, width<T>));
+        ListedStep where{cut_.panel, turned, nothing_ahead_.lines()};
+        if (in_turns && b % 2 == 0) {
+          const bool more = b + 1 < blocks.blocks;
+          where = {cut_.panel, more ? inputs + tap[t + blocks.height] : inputs + to_next_inputs(piece) + tap[0],
+                   inputs_ahead_.lines()};
+        } else if (fetched < dy_rows) {
+          where = {cut_.panel, piece.dy + to_next_dy(piece) + fetched * (several_ ? p_.K : 1) * p_.P * p_.Q,
+                   dy_ahead_.lines()};
+          fetched += dy_ahead_.rows;
+        }
+        find_micro<T, Scattered<T>, ListedStep>(blocks.height_of(b), vectors)(
+            piece.images * piece.positions, {inputs, tap + t, position_.get()}, turned + k, where, !first,
+            sums + t * cut_.panel + k, cut_.panel);
+      }
+  }
+
+  const Conv2d& p_;
+  const T *dy_, *x_;
+  const std::int64_t CG_, KG_, taps_;
+  const Pieces pieces_;
+  const Inputs in_;
+  const Cut<T> cut_;
+  const std::int64_t tasks_;  // of each part of the batch
+  const Parts parts_;
+  const std::int64_t step_;  // vectors that the micro-kernel takes at once
+  const bool several_;       // images in a piece: then lines are fetched of all channels of an image together
+  const Scratch<std::int64_t> tap_, position_, from_;
+  const Columns columns_;
+  const Ahead<T> nothing_ahead_, inputs_ahead_, dy_ahead_;
+};
+
 }  // namespace
 
 // dy (N, K, P, Q), x (N, C, H, W), dw (K, C/G, R, S)
 template <class T>
 void panels_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
-  const std::int64_t CG = p.C / p.G, KG = p.K / p.G, taps = CG * p.R * p.S, dw_size = p.K * taps;
-  constexpr std::int64_t most = 400;  // positions: their share of dy, transposed, takes 100 KiB of L2
-  const Pieces pieces(p.N, p.P, p.Q, most, p.P);
-  const Inputs in(p, pieces);
-
-  // Tasks: panels of filters, blocks of taps whose sums fit a quarter of L2, fewer taps where that makes eight tasks,
-  // and parts of the batch where those are still too few.  Whole images that tasks share are transposed once per thread.
-  constexpr std::int64_t sum_bytes = 256 * 1024, panel_bytes = 256, enough = 8, least_taps = 128;
-  const std::int64_t panel = min_of(round_up(KG, width<T>), panel_bytes / std::int64_t{sizeof(T)});
-  const std::int64_t panels = ceil_div(KG, panel);
-  const std::int64_t needed = ceil_div(taps * panel * std::int64_t{sizeof(T)}, sum_bytes);
-  const std::int64_t wanted = min_of(round_up(ceil_div(enough, p.G * panels), 2), taps / least_taps);
-  const std::int64_t blocks = max_of(needed, wanted);
-  const std::int64_t block_taps = ceil_div(taps, blocks), all = p.G * panels * blocks;
-  const Parts parts(p.N, pieces.images, all, dw_size * std::int64_t{sizeof(T)});
-
-  Scratch<std::int64_t> tap(taps), position(pieces.positions), from(in.pitch);
-  for (std::int64_t t = 0; t < taps; ++t) tap.get()[t] = tap_offset(p, t, in.plane, in.pitch);
-  for (std::int64_t t = 0; t < pieces.positions; ++t)
-    position.get()[t] =
-        t / (pieces.rows * p.Q) * in.image + t / p.Q % pieces.rows * p.stride_h * in.pitch + t % p.Q * p.stride_w;
-  const Columns columns = plan_columns(from.get(), in.copied ? in.pitch : 0, -p.pad_left, 1, p.W, p.padding_mode);
-
-  const std::int64_t sums_size = block_taps * panel, dy_size = (pieces.positions + width<T>)*panel;
-  const std::int64_t copy_size = in.copied ? pieces.images * in.image : 0;
-  const std::int64_t buffer_size = round_up(sums_size + dy_size + copy_size, Lanes<T>::count);
-  Scratch<T> buffers(max_threads() * buffer_size), partial(parts.count > 1 ? parts.count * dw_size : 0);
-  Held turned_piece;
-  const std::int64_t cost = p.N * p.P * p.Q * dw_size / (16 * parts.count * all);
-  parallel_for(parts.count * all, cost, [&](std::int64_t task, int thread) {
-    T* sums = buffers.get() + thread * buffer_size;  // (tap, filter)
-    T* turned = sums + sums_size;                    // (position, filter)
-    T* copy = turned + dy_size;                      // (image, channel, row, column)
-    const std::int64_t part = task / all, g = task / (panels * blocks) % p.G;
-    const std::int64_t k0 = task / blocks % panels * panel, t0 = task % blocks * block_taps;
-    const std::int64_t filters = min_of(panel, KG - k0), count = min_of(block_taps, taps - t0);
-    const std::int64_t vectors = ceil_div(filters, width<T>), step = min_of(vectors, panel_vectors);
-    const RowBlocks rows_of_taps(count, step);
-    const std::int64_t c0 = t0 / (p.R * p.S), c1 = ceil_div(t0 + count, p.R * p.S);  // the channels of the block
-    const std::int64_t n_end = min_of(p.N, (part + 1) * parts.size);
-
-    bool first = true;
-    for (std::int64_t n0 = part * parts.size; n0 < n_end; n0 += pieces.images)
-      for (std::int64_t p0 = 0; p0 < p.P; p0 += pieces.rows) {
-        const std::int64_t images = min_of(pieces.images, n_end - n0), rows = min_of(pieces.rows, p.P - p0);
-        const T* inputs = x + (n0 * p.C + g * CG) * p.H * p.W + p0 * p.stride_h * p.W;
-        for (std::int64_t m = 0; in.copied && m < images; ++m)
-          copy_rows(x + ((n0 + m) * p.C + g * CG + c0) * p.H * p.W, c1 - c0, p.H, p.W, columns, p.padding_mode,
-                    p0 * p.stride_h - p.pad_top, in.rows, copy + m * in.image + c0 * in.plane, in.plane);
-        if (in.copied) inputs = copy;
-
-        const std::int64_t row_positions = rows * p.Q;  // of one image
-        // From a piece to the next one, which is fetched.
-        const std::int64_t next = p0 + rows < p.P ? row_positions : images * p.K * p.P * p.Q - p0 * p.Q;
-        const bool turn = turned_piece.changes(thread, (n0 * p.P + p0) * p.G * panels + task / blocks % (p.G * panels));
-        for (std::int64_t m = 0; turn && m < images; ++m)
-          for (std::int64_t k = 0; k < filters; k += width<T>) {
-            const Stack<T> stack{dy + ((n0 + m) * p.K + g * KG + k0 + k) * p.P * p.Q, p.P * p.Q,
-                                 min_of(width<T>, filters - k), dy + p.N * p.K * p.P * p.Q};
-            for (std::int64_t f = 0; f < row_positions; f += width<T>) {
-              if (f % Lanes<T>::count == 0) stack.fetch(p0 * p.Q + f + next);
-              stack.transpose_to(p0 * p.Q + f, turned + (m * row_positions + f) * panel + k, panel);
-            }
-          }
-
-        for (std::int64_t b = 0; b < rows_of_taps.blocks; ++b)
-          for (std::int64_t v = 0; v < vectors; v += step) {
-            const std::int64_t t = b * rows_of_taps.height;
-            // The inputs of the next block are on their way to L2: short rows, which no hardware sees coming.
-            for (std::int64_t i = t + rows_of_taps.height; !in.copied && i < min_of(t + 2 * rows_of_taps.height, count);
-                 ++i)
-              for (std::int64_t f = 0; f < row_positions; f += Lanes<T>::count)
-                fetch(inputs + tap.get()[t0 + i] + position.get()[f]);
-            find_micro<T, Scattered<T>, Step>(rows_of_taps.height_of(b), min_of(step, vectors - v))(
-                images * row_positions, {inputs, tap.get() + t0 + t, position.get()}, turned + v * width<T>,
-                {panel, turned}, !first, sums + t * panel + v * width<T>, panel);
-          }
-        first = false;
-      }
-    T* to = (parts.count > 1 ? partial.get() + part * dw_size : dw) + (g * KG + k0) * taps + t0;
-    store_transposed<T>(sums, panel, count, filters, nullptr, to, taps);
-  });
-
-  if (parts.count > 1) add_partial_sums(parts.count, dw_size, partial.get(), dw);
+  WeightGradient<T>(p, dy, x).compute(dw);
 }
 INSTANTIATE(panels_backward_weight)
 

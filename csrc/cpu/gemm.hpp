@@ -71,12 +71,24 @@ struct Step {
   template <class V>
   CONVOLITH_INLINE void seen(std::int64_t, std::int64_t, V) const {}
 };
+// The lines that are fetched stand anywhere: `line`, bytes from `next`, has one for each tap.
+struct ListedStep {
+  std::int64_t pitch;
+  const void* next;
+  const std::int64_t* line;
+  CONVOLITH_INLINE std::int64_t at(std::int64_t t) const { return t * pitch; }
+  CONVOLITH_INLINE void fetch(std::int64_t t) const { CONVOLITH_ISA::fetch(static_cast<const char*>(next) + line[t]); }
+  template <class V>
+  CONVOLITH_INLINE void seen(std::int64_t, std::int64_t, V) const {}
+};
 // A matrix that has to be packed, by the first that multiplies it: its stores hide behind the FMAs.
 template <class T>
 struct PackingStep : Step {
   T* packed;
   std::int64_t packed_pitch;
-  CONVOLITH_INLINE void seen(std::int64_t t, std::int64_t j, Vec<T> v) const { store(packed + t * packed_pitch + j, v); }
+  CONVOLITH_INLINE void seen(std::int64_t t, std::int64_t j, Vec<T> v) const {
+    store(packed + t * packed_pitch + j, v);
+  }
 };
 
 template <class T, class W, class Taps>
