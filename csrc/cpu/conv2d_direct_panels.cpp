@@ -27,7 +27,8 @@ struct Correlation {
   std::int64_t top, left;      // the row and the column of x where the padded copy starts
   std::int64_t span_h, pitch;  // rows that one output row sees; columns of the copy
   PaddingMode padding_mode;
-  std::int64_t sets, taps;  // taps: of all sets
+  std::int64_t sets, columns_apart;  // of the sets, so many in turn share their rows
+  std::int64_t taps;                 // of all sets
 };
 
 // A correlation's filters: (group, panel, tap, filter), with room for a vector of taps behind each set's.
@@ -99,6 +100,21 @@ CONVOLITH_INLINE void multiply_panel(std::int64_t positions, const std::int64_t*
   }
 }
 
+// Row i of the sets that share rows, to where it belongs in plane y.
+//   turned (set, position), sets `pitch` apart, whose row i is row `from` of theirs
+template <class T>
+CONVOLITH_INLINE void interleave_rows(const Correlation& p, const OutputSet* set, std::int64_t i, const T* turned,
+                                      std::int64_t pitch, std::int64_t from, T* y) {
+  T* row = y + set[0].origin + i * set[0].row;
+  const T* first = turned + from * set[0].columns;
+  if (p.columns_apart == 1) return copy_vectors(first, set[0].columns, row);
+  if (p.columns_apart == 2 && set[0].column == 2)
+    return copy_zipped(first, turned + pitch + from * set[1].columns, set[0].columns + set[1].columns, row);
+  for (std::int64_t b = 0; b < p.columns_apart; ++b)
+    for (std::int64_t j = 0; j < set[b].columns; ++j)
+      row[b + j * set[b].column] = turned[b * pitch + from * set[b].columns + j];
+}
+
 // x (N, G * channels, H, W), y (N, G * filters, plane), bias (G * filters) or null
 //   set: the first has the most rows and columns
 //   plan_taps(plane, tap): where each tap sees position 0 of a copy with that distance of channels
@@ -119,16 +135,17 @@ void correlate(const Correlation& p, const OutputSet* set, const PlanTaps& plan_
     }
   const Columns columns = plan_columns(from.get(), p.pitch, p.left, 1, p.W, p.padding_mode);
 
-  const bool apart = set[0].row != set[0].columns || set[0].column != 1;  // outputs have gaps between them
+  // Sets that share rows but not columns are turned first, and then interleaved.
+  const bool whole = p.sets == 1;
   const std::int64_t copy_size = pieces.images * tasks.image, sums_size = most * panels.wide;
-  const std::int64_t turned_size = width<T> * panels.wide;  // read as room behind sums, too
+  const std::int64_t turned_size = (whole ? width<T> : p.columns_apart * most) * panels.wide;  // and room behind sums
   const std::int64_t buffer_size = round_up(sums_size + turned_size + copy_size, Lanes<T>::count);
   Scratch<T> buffers(max_threads() * buffer_size);
   Held copied;
   const std::int64_t cost = pieces.positions * panels.padded * p.taps / (16 * tasks.shares);
   parallel_for(pieces.count * p.G * tasks.shares, cost, [&](std::int64_t task, int thread) {
     T* sums = buffers.get() + thread * buffer_size;  // (position, filter)
-    T* turned = sums + sums_size;                    // (filter, position)
+    T* turned = sums + sums_size;                    // (set, filter, position)
     T* copy = turned + turned_size;                  // (image, channel, row, column)
     const std::int64_t share = task % tasks.shares, g = task / tasks.shares % p.G, piece = task / (tasks.shares * p.G);
     const std::int64_t n0 = piece / pieces.per_image * pieces.images, i0 = piece % pieces.per_image * pieces.rows;
@@ -140,32 +157,36 @@ void correlate(const Correlation& p, const OutputSet* set, const PlanTaps& plan_
 
     const std::int64_t last = panels.count * (share + 1) / tasks.shares;
     for (std::int64_t panel = panels.count * share / tasks.shares; panel < last; ++panel)
-      for (std::int64_t s = 0; s < p.sets; ++s) {
-        const OutputSet& out = set[s];
-        const std::int64_t positions = min_of(rows, out.rows - i0) * out.columns;
-        if (positions <= 0) continue;
+      for (std::int64_t m = 0; m < pieces.images; ++m) {
         const std::int64_t wide = panels.width_of(panel), k0 = g * p.filters + panel * panels.wide;
         const std::int64_t filters = min_of(wide, p.filters - panel * panels.wide);
-        for (std::int64_t m = 0; m < pieces.images; ++m) {
-          const std::int64_t start = ((n0 + m) * p.G * p.filters + k0) * p.plane + out.origin + i0 * out.row;
+        const std::int64_t start = ((n0 + m) * p.G * p.filters + k0) * p.plane;
+        for (std::int64_t s = 0; s < p.sets; ++s) {
+          const OutputSet& out = set[s];
+          const std::int64_t out_rows = min_of(rows, out.rows - i0), positions = out_rows * out.columns;
+          if (positions <= 0) continue;
           const std::int64_t* to = output.get() + s * most;
+          T* apart = turned + s % p.columns_apart * wide * most;  // (filter, position)
           multiply_panel(
               positions, input.get() + s * most, out.taps, tap.get() + out.first_tap, copy + m * tasks.image,
               filter + panels.at(g, panel, s, out.first_tap), wide, sums,
-              [&](std::int64_t i, std::int64_t) {  // what will be stored to is on its way
-                for (std::int64_t k = 0; k < filters; ++k) __builtin_prefetch(y + start + k * p.plane + to[i], 1);
+              [&](std::int64_t i, std::int64_t n) {  // what will be stored to is on its way
+                for (std::int64_t k = 0; k < filters; ++k)
+                  for (std::int64_t j = 0; j < n; j += Lanes<T>::count / out.column)
+                    fetch(y + start + k * p.plane + out.origin + i0 * out.row + to[i + j]);
               },
               [&](std::int64_t i, std::int64_t n) {
                 const T* tile = sums + i * wide;
-                if (!apart) {
-                  store_transposed(tile, wide, n, filters, bias ? bias + k0 : nullptr, y + start + i, p.plane);
-                  for (std::int64_t k = 0; k < filters; ++k) epilogue.finish(y, start + k * p.plane + i, n);
-                  return;
-                }
-                store_transposed<T>(tile, wide, n, filters, nullptr, turned, n);
-                for (std::int64_t k = 0; k < filters; ++k)
-                  for (std::int64_t j = 0; j < n; ++j) y[start + k * p.plane + to[i + j]] = turned[k * n + j];
+                if (!whole) return store_transposed<T>(tile, wide, n, filters, nullptr, apart + i, most);
+                const std::int64_t at = start + i0 * out.row + i;
+                store_transposed(tile, wide, n, filters, bias ? bias + k0 : nullptr, y + at, p.plane);
+                for (std::int64_t k = 0; k < filters; ++k) epilogue.finish(y, at + k * p.plane, n);
               });
+          if (!whole && (s + 1) % p.columns_apart == 0)
+            for (std::int64_t k = 0; k < filters; ++k)
+              for (std::int64_t i = 0; i < out_rows; ++i)
+                interleave_rows(p, set + s + 1 - p.columns_apart, i0 + i, turned + k * most, wide * most, i,
+                                y + start + k * p.plane);
         }
       }
   });
@@ -224,6 +245,7 @@ void panels_forward(const Conv2d& p, const T* x, const T* w, const T* prepared, 
                       .pitch = (p.Q - 1) * p.stride_w + (p.S - 1) * p.dilation_w + 1,
                       .padding_mode = p.padding_mode,
                       .sets = 1,
+                      .columns_apart = 1,
                       .taps = taps};
   const auto plan_taps = [&](std::int64_t plane, std::int64_t* tap) {
     for (std::int64_t t = 0; t < taps; ++t) tap[t] = tap_offset(p, t, plane, c.pitch);
@@ -253,6 +275,7 @@ void panels_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
                       .pitch = residues.pitch,
                       .padding_mode = PaddingMode::zeros,
                       .sets = residues.sets,
+                      .columns_apart = min_of(p.stride_w, p.W),
                       .taps = residues.taps};
 
   const FilterPanels<T> panels(CG, c.taps, c.sets);

@@ -1,6 +1,7 @@
 // conv2d weight gradient: dw[k, tap] is the sum, over all positions, of dy[k] times the input as tap (c, r, s) sees it.
 // Vectors hold filters: dy is transposed a piece at a time, and the micro-kernel broadcasts inputs, eight taps at once,
 // each at its own offset.  So no column is wasted, whatever the size, stride or dilation.
+// Padding is added beforehand: once, for all filters.
 //
 // Transposing costs a quarter of a shuffle per element of dy, which then meets (C/G) R S FMAs.  Reading dy and x is the
 // bound of layers with few of either, so what comes next is fetched while the micro-kernel multiplies.
@@ -13,19 +14,6 @@
 
 namespace convolith::CONVOLITH_ISA {
 namespace {
-
-// Where the inputs of a piece are: in x itself, or in a padded copy of the rows that it needs.
-struct Inputs {
-  bool copied;
-  std::int64_t rows, pitch, plane, image;  // rows of a padded piece; distances of rows, channels, images
-
-  Inputs(const Conv2d& p, const Pieces& pieces)
-      : copied(p.pad_top + p.pad_bottom + p.pad_left + p.pad_right > 0),
-        rows((pieces.rows - 1) * p.stride_h + (p.R - 1) * p.dilation_h + 1),
-        pitch(copied ? (p.Q - 1) * p.stride_w + (p.S - 1) * p.dilation_w + 1 : p.W),
-        plane(copied ? rows * pitch : p.H * p.W),
-        image((copied ? p.C / p.G : p.C) * plane) {}
-};
 
 // Tasks: panels of filters, blocks of taps whose sums fit a quarter of L2, fewer taps where that makes eight tasks.
 template <class T>
@@ -63,6 +51,7 @@ class Ahead {
   Scratch<std::int64_t> line_;
 };
 
+// Of a convolution without padding.
 template <class T>
 class WeightGradient {
  public:
@@ -75,7 +64,6 @@ class WeightGradient {
         KG_(p.K / p.G),
         taps_(CG_ * p.R * p.S),
         pieces_(p.N, p.P, p.Q, positions, p.P),
-        in_(p, pieces_),
         cut_(p.G, KG_, taps_),
         tasks_(p.G * cut_.panels * cut_.blocks),
         parts_(p.N, pieces_.images, tasks_, p.K * taps_ * std::int64_t{sizeof(T)}),
@@ -83,41 +71,33 @@ class WeightGradient {
         several_(pieces_.images > 1),
         tap_(taps_),
         position_(pieces_.positions),
-        from_(in_.pitch),
-        columns_(plan_columns(from_.get(), in_.copied ? in_.pitch : 0, -p.pad_left, 1, p.W, p.padding_mode)),
         nothing_ahead_(pieces_.positions, 0, 0),
-        inputs_ahead_(pieces_.positions, several_ ? 2 * max_rows * in_.plane : pieces_.rows * p.stride_h * in_.pitch,
-                      several_ ? in_.image : in_.plane),
+        inputs_ahead_(pieces_.positions, several_ ? 2 * max_rows * p.H * p.W : pieces_.rows * p.stride_h * p.W,
+                      several_ ? p.C * p.H * p.W : p.H * p.W),
         dy_ahead_(pieces_.positions, several_ ? cut_.panel * p.P * p.Q : pieces_.rows * p.Q,
                   several_ ? p.K * p.P * p.Q : p.P * p.Q) {
-    for (std::int64_t t = 0; t < taps_; ++t) tap_.get()[t] = tap_offset(p, t, in_.plane, in_.pitch);
+    for (std::int64_t t = 0; t < taps_; ++t) tap_.get()[t] = tap_offset(p, t, p.H * p.W, p.W);
     for (std::int64_t t = 0; t < pieces_.positions; ++t)
       position_.get()[t] =
-          t / (pieces_.rows * p.Q) * in_.image + t / p.Q % pieces_.rows * p.stride_h * in_.pitch + t % p.Q * p.stride_w;
+          t / (pieces_.rows * p.Q) * p.C * p.H * p.W + t / p.Q % pieces_.rows * p.stride_h * p.W + t % p.Q * p.stride_w;
   }
 
   // dw (K, C/G, R, S)
   void compute(T* dw) const {
     const std::int64_t dw_size = p_.K * taps_;
     const std::int64_t sums_size = cut_.block_taps * cut_.panel, dy_size = (pieces_.positions + width<T>)*cut_.panel;
-    const std::int64_t copy_size = in_.copied ? pieces_.images * in_.image : 0;
-    const std::int64_t buffer_size = round_up(sums_size + dy_size + copy_size, Lanes<T>::count);
+    const std::int64_t buffer_size = round_up(sums_size + dy_size, Lanes<T>::count);
     Scratch<T> buffers(max_threads() * buffer_size), partial(parts_.count > 1 ? parts_.count * dw_size : 0);
     Held held;
     const std::int64_t cost = p_.N * p_.P * p_.Q * dw_size / (16 * parts_.count * tasks_);
     parallel_for(parts_.count * tasks_, cost, [&](std::int64_t index, int thread) {
       T* sums = buffers.get() + thread * buffer_size;  // (tap, filter)
       T* turned = sums + sums_size;                    // (position, filter)
-      T* copy = turned + dy_size;                      // (image, channel, row, column)
       const Task task(*this, index);
       for (std::int64_t n = task.n_begin; n < task.n_end; n += pieces_.images)
         for (std::int64_t row = 0; row < p_.P; row += pieces_.rows) {
           const Piece piece(*this, task, n, row);
           const T* inputs = x_ + (n * p_.C + task.group * CG_) * p_.H * p_.W + row * p_.stride_h * p_.W;
-          if (in_.copied) {
-            copy_inputs(task, piece, copy);
-            inputs = copy;
-          }
           // Tasks that differ in their taps only share what is transposed.
           const std::int64_t first_filter = task.group * p_.K + task.filter;
           if (held.changes(thread, (n * p_.P + row) * p_.G * p_.K + first_filter)) turn(task, piece, turned);
@@ -171,15 +151,6 @@ class WeightGradient {
   }
   RowBlocks tap_blocks(const Task& task) const { return RowBlocks(task.taps, step_); }
 
-  // The channels of the task's taps, to copy (image, channel, row, column)
-  void copy_inputs(const Task& task, const Piece& piece, T* copy) const {
-    const std::int64_t cells = p_.R * p_.S, first = task.tap / cells, last = ceil_div(task.tap + task.taps, cells);
-    for (std::int64_t m = 0; m < piece.images; ++m)
-      copy_rows(x_ + ((piece.n + m) * p_.C + task.group * CG_ + first) * p_.H * p_.W, last - first, p_.H, p_.W,
-                columns_, p_.padding_mode, piece.row * p_.stride_h - p_.pad_top, in_.rows,
-                copy + m * in_.image + first * in_.plane, in_.plane);
-  }
-
   // dy to turned (position, filter)
   void turn(const Task& task, const Piece& piece, T* turned) const {
     // The filters whose next dy there will be no time to fetch while this one is multiplied.
@@ -202,7 +173,7 @@ class WeightGradient {
     const std::int64_t* tap = tap_.get() + task.tap;
     // The next blocks' inputs and the next piece's dy are fetched in turns, only dy where there are few blocks.
     const std::int64_t dy_rows = several_ ? piece.images : task.filters;
-    const bool in_turns = !in_.copied && blocks.blocks * dy_ahead_.rows >= 2 * dy_rows;
+    const bool in_turns = blocks.blocks * dy_ahead_.rows >= 2 * dy_rows;
     std::int64_t fetched = 0;
     for (std::int64_t b = 0; b < blocks.blocks; ++b)
       for (std::int64_t k = 0; k < task.filters; k += step_ * width<T>) {
@@ -227,23 +198,43 @@ class WeightGradient {
   const T *dy_, *x_;
   const std::int64_t CG_, KG_, taps_;
   const Pieces pieces_;
-  const Inputs in_;
   const Cut<T> cut_;
   const std::int64_t tasks_;  // of each part of the batch
   const Parts parts_;
   const std::int64_t step_;  // vectors that the micro-kernel takes at once
   const bool several_;       // images in a piece: then lines are fetched of all channels of an image together
-  const Scratch<std::int64_t> tap_, position_, from_;
-  const Columns columns_;
+  const Scratch<std::int64_t> tap_, position_;
   const Ahead<T> nothing_ahead_, inputs_ahead_, dy_ahead_;
 };
+
+// The same convolution of images that have their padding.
+Conv2d without_padding(Conv2d p) {
+  p.pad_top = p.pad_bottom = p.pad_left = p.pad_right = 0;
+  p.H = (p.P - 1) * p.stride_h + (p.R - 1) * p.dilation_h + 1;
+  p.W = (p.Q - 1) * p.stride_w + (p.S - 1) * p.dilation_w + 1;
+  return p;
+}
+// x (N, C, H, W) to out (N, C, rows, columns), which starts with p's padding
+template <class T>
+void pad(const Conv2d& p, const T* x, std::int64_t rows, std::int64_t columns, T* out) {
+  Scratch<std::int64_t> from(columns);
+  const Columns seen = plan_columns(from.get(), columns, -p.pad_left, 1, p.W, p.padding_mode);
+  parallel_for(p.N * p.C, rows * columns / 4, [&](std::int64_t plane, int) {
+    copy_rows(x + plane * p.H * p.W, 1, p.H, p.W, seen, p.padding_mode, -p.pad_top, rows, out + plane * rows * columns,
+              rows * columns);
+  });
+}
 
 }  // namespace
 
 // dy (N, K, P, Q), x (N, C, H, W), dw (K, C/G, R, S)
 template <class T>
 void panels_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
-  WeightGradient<T>(p, dy, x).compute(dw);
+  if (p.pad_top + p.pad_bottom + p.pad_left + p.pad_right == 0) return WeightGradient<T>(p, dy, x).compute(dw);
+  const Conv2d q = without_padding(p);
+  Scratch<T> padded(q.N * q.C * q.H * q.W);
+  pad(p, x, q.H, q.W, padded.get());
+  WeightGradient<T>(q, dy, padded.get()).compute(dw);
 }
 INSTANTIATE(panels_backward_weight)
 

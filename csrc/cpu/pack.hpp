@@ -117,6 +117,24 @@ CONVOLITH_INLINE void copy_even(const T* from, std::int64_t n, T* to) {
   for (; j < n; ++j) to[j] = from[2 * j];
 }
 
+// to[j] = even[j / 2] or odd[j / 2] for j < n
+template <class T>
+CONVOLITH_INLINE void copy_zipped(const T* even, const T* odd, std::int64_t n, T* to) {
+  std::int64_t j = 0;
+  const auto put = [&](auto low) CONVOLITH_INLINED {
+    using V = decltype(low);
+    constexpr std::int64_t count = sizeof(V) / sizeof(T);
+    for (; j + 2 * count <= n; j += 2 * count) {
+      const V a = load_vector<V>(even + j / 2), b = load_vector<V>(odd + j / 2);
+      store_vector(to + j, zip<T, false>(a, b));
+      store_vector(to + j + count, zip<T, true>(a, b));
+    }
+  };
+  put(Vec<T>{});
+  put(typename VectorType<T, 16>::type{});
+  for (; j < n; ++j) to[j] = j % 2 == 0 ? even[j / 2] : odd[j / 2];
+}
+
 // to[j] = from[j * stride] for j < n
 template <class T>
 CONVOLITH_INLINE void copy_every(std::int64_t stride, const T* from, std::int64_t n, T* to) {
