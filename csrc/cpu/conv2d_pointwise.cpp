@@ -34,8 +34,8 @@ class Product {
         positions_(N * plane),
         blocks_(rows),
         panel_(blocks_.vectors() * width<T>),
-        chunks_(ceil_div(positions_, panels * panel_)),
-        chunk_(ceil_div(ceil_div(positions_, width<T>), chunks_) * width<T>),
+        vectors_(ceil_div(positions_, width<T>)),
+        chunks_(even(ceil_div(positions_, panels * panel_))),
         left_(blocks_, taps, w),
         x_(x),
         bias_(bias),
@@ -48,11 +48,11 @@ class Product {
     const std::int64_t packed_size = taps_ * panels * panel_, buffer_size = packed_size + max_rows * panel_;
     Scratch<T> buffers(max_threads() * buffer_size);
     Held packed_chunk;
-    parallel_for(chunks_ * shares, chunk_ * rows_ * taps_ / (16 * shares), [&](std::int64_t task, int thread) {
+    parallel_for(chunks_ * shares, vectors_ / chunks_ * rows_ * taps_ / shares, [&](std::int64_t task, int thread) {
       T* packed = buffers.get() + thread * buffer_size;  // (panel, tap, position)
       T* tile = packed + packed_size;                    // (row, position)
       const std::int64_t index = task / shares, share = task % shares;
-      const Chunk chunk(*this, index * chunk_);
+      const Chunk chunk(*this, index);
       bool pack = packed_chunk.changes(thread, index);
       const std::int64_t last = blocks_.blocks * (share + 1) / shares;
       for (std::int64_t b = blocks_.blocks * share / shares; b < last; ++b, pack = false)
@@ -69,7 +69,7 @@ class Product {
     std::int64_t first_run[panels + 1];
     Run runs[panels * max_vectors * width<T>];
 
-    Chunk(const Product& a, std::int64_t begin) : begin(begin), end(min_of(begin + a.chunk_, a.positions_)) {
+    Chunk(const Product& a, std::int64_t index) : begin(a.begin_of(index)), end(a.begin_of(index + 1)) {
       std::int64_t n = 0;
       for (std::int64_t i = 0; i < panels; ++i) {
         const std::int64_t first = begin + i * a.panel_, last = min_of(first + a.panel_, end);
@@ -80,6 +80,9 @@ class Product {
       first_run[panels] = n;
     }
   };
+  // Chunks are equal but for a vector, and an even number where there are several: so two threads share none.
+  static std::int64_t even(std::int64_t chunks) { return chunks > 1 ? round_up(chunks, 2) : chunks; }
+  std::int64_t begin_of(std::int64_t chunk) const { return min_of(vectors_ * chunk / chunks_ * width<T>, positions_); }
   CONVOLITH_INLINE const T* source_of(std::int64_t image, std::int64_t inside) const {
     return x_ + image * taps_ * plane_ + inside;
   }
@@ -103,7 +106,7 @@ class Product {
       // So is the next chunk: a line of positions with each call.
       const std::int64_t ahead = c.end + (b * calls + i) * Lanes<T>::count;
       Step step{panel_, packed, 0};
-      if (ahead < min_of(c.end + chunk_, positions_))
+      if (ahead < min_of(2 * c.end - c.begin, positions_))
         step = {panel_, source_of(ahead / plane_, ahead % plane_), plane_ * std::int64_t{sizeof(T)}};
 
       const bool whole = first->length == vectors * width<T>;  // one run: read where it is, stored where it belongs
@@ -137,7 +140,7 @@ class Product {
 
   const std::int64_t plane_, rows_, taps_, positions_;
   const RowBlocks blocks_;
-  const std::int64_t panel_, chunks_, chunk_;  // positions of a panel; chunks, and positions of one: equal ones
+  const std::int64_t panel_, vectors_, chunks_;  // positions of a panel; vectors of all positions
   const LeftOperand<T> left_;
   const T *x_, *bias_;
   const Epilogue<T> epilogue_;

@@ -7,6 +7,7 @@
 // the loads.
 #pragma once
 
+#include "pack.hpp"
 #include "parallel.hpp"
 #include "transpose.hpp"
 
@@ -196,7 +197,7 @@ class LeftOperand {
         for (std::int64_t b = 0; b < blocks.blocks; ++b) {
           const std::int64_t height = blocks.height_of(b), i0 = b * blocks.height;
           T* to = packed_.get() + i0 * taps + t * height;
-          for (std::int64_t i = 0; i < height; ++i) to[i] = a.data[(i0 + i) * a.row + t * a.column];
+          copy_pieces(a.data + i0 + t * a.column, height, to);
         }
     });
   }
@@ -230,7 +231,8 @@ CONVOLITH_INLINE void pack_panel(Matrix<T> b, std::int64_t k, std::int64_t n, st
 }
 
 // c (m, n) = a (m, k) b (k, n) + bias (n), c row-major and contiguous; a and b are contiguous along rows or columns.
-// b is packed panel by panel, deep sums are cut into slices of `depth` so that a panel stays in L2.
+// b is packed panel by panel, by the first rows that it meets where its rows are contiguous; deep sums are cut into
+// slices of `depth` so that a panel stays in L2.
 template <class T>
 void gemm(std::int64_t m, std::int64_t n, std::int64_t k, Matrix<T> a, Matrix<T> b, const T* bias, T* c) {
   constexpr std::int64_t depth = 1024;
@@ -251,20 +253,39 @@ void gemm(std::int64_t m, std::int64_t n, std::int64_t k, Matrix<T> a, Matrix<T>
     const std::int64_t vectors = ceil_div(columns, width<T>);
     for (std::int64_t k0 = 0; k0 < k; k0 += depth) {
       const std::int64_t taps = min_of(depth, k - k0);
-      pack_panel(b, k, n, k0, taps, j0, columns, panel, b_packed);
-      for (std::int64_t block = blocks.blocks * cut / cuts; block < blocks.blocks * (cut + 1) / cuts; ++block) {
+      const bool in_rows = b.column == 1 && columns == vectors * width<T>;
+      if (!in_rows) pack_panel(b, k, n, k0, taps, j0, columns, panel, b_packed);
+      // What is packed next, in this panel or the one beside it, is fetched meanwhile: a line of all rows with a block.
+      const T* next = b.data + (k0 + depth < k ? (k0 + depth) * b.row + j0 : j0 + panel);
+      const std::int64_t first = blocks.blocks * cut / cuts, last = blocks.blocks * (cut + 1) / cuts;
+      for (std::int64_t block = first; block < last; ++block, next += Lanes<T>::count) {
         const std::int64_t height = blocks.height_of(block), i0 = block * blocks.height;
-        find_micro<T, Matrix<T>, Step>(height, vectors)(taps, left.block(block, k0), b_packed, {panel, b_packed}, false,
-                                                        tile, panel);
-        for (std::int64_t i = 0; i < height; ++i) {
-          T* to = c + (i0 + i) * n + j0;
+        const Matrix<T> rows = left.block(block, k0);
+        Step step{panel, b_packed, 0};
+        if (in_rows && (block - first) * Lanes<T>::count < columns)
+          step = {panel, next, b.row * std::int64_t{sizeof(T)}};
+        // Whole vectors go to where they belong, whose lines are on their way; later slices and a bias are added.
+        T* to = c + i0 * n + j0;
+        for (std::int64_t i = 0; i < height; ++i)
+          for (std::int64_t j = 0; j < columns; j += Lanes<T>::count) fetch(to + i * n + j);
+        const bool straight = columns == vectors * width<T> && k0 == 0 && !bias;
+        T* out = straight ? to : tile;
+        const std::int64_t pitch = straight ? n : panel;
+        if (in_rows && block == first) {
+          const PackingStep<T> packing{{b.row, step.next, step.next_pitch}, b_packed, panel};
+          find_micro<T, Matrix<T>, PackingStep<T>>(height, vectors)(taps, rows, b.data + k0 * b.row + j0, packing,
+                                                                    false, out, pitch);
+        } else {
+          find_micro<T, Matrix<T>, Step>(height, vectors)(taps, rows, b_packed, step, false, out, pitch);
+        }
+        for (std::int64_t i = 0; !straight && i < height; ++i, to += n) {
           const T* from = tile + i * panel;
           if (k0 > 0)
             for (std::int64_t j = 0; j < columns; ++j) to[j] += from[j];
           else if (bias)
             for (std::int64_t j = 0; j < columns; ++j) to[j] = from[j] + bias[j0 + j];
           else
-            std::memcpy(to, from, static_cast<std::size_t>(columns) * sizeof(T));
+            copy_vectors(from, columns, to);
         }
       }
     }
