@@ -11,11 +11,13 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = ROOT / "docs/performance.md"
 RESULTS = ROOT / "bench/results"
+BEHIND = 0.95  # of the peer's speed: less is a loss
 BLOCK = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- end -->)", flags=re.S)
 
 Report = dict[str, Any]
@@ -60,6 +62,35 @@ def conv(content: Report) -> str:
         f"{table(heading, rows)}\nAll: {means['all']:.2f}. Worst: {worst['suite']} {worst['name']} "
         f"{worst['direction']} on {worst['threads']} threads, {worst['ratio']:.2f}.\n"
     )
+
+
+def lost(content: Report) -> str:
+    """The layers where the peer is ahead, and how far either is from what the machine can do."""
+    about = content["machine"]
+    peaks = about["peak_gflops"][about["isa"]]
+    groups: dict[tuple[str, str, int], list[dict[str, Any]]] = {}
+    for row in content["rows"]:
+        groups.setdefault((row["class"], row["direction"], row["threads"]), []).append(row)
+
+    def of_roof(rows: list[dict[str, Any]], who: str) -> str:
+        """Median share of the FMA peak, or of the copies' speed where that bounds a layer."""
+        shares = []
+        for row in rows:
+            threads = str(row["threads"])
+            copy = max(speeds[threads] for speeds in about["copy_gb_s"].values())
+            shares.append(row[who] / min(peaks[threads], copy * row["flops"] / row["bytes"]))
+        return number(median(shares), ".0%")
+
+    lines = []
+    for (name, direction, threads), rows in sorted(groups.items()):
+        behind = [row for row in rows if row["ratio"] < BEHIND]
+        if behind:
+            ratio = number(median(row["ratio"] for row in behind))
+            ours, peer = of_roof(behind, "ours"), of_roof(behind, "peer")
+            count = f"{len(behind)} of {len(rows)}"
+            lines.append([name, direction, str(threads), count, ratio, ours, peer])
+    heading = ["layers", "direction", "threads", "behind", "ratio", "ours, of roof", "PyTorch's"]
+    return table(heading, lines)
 
 
 def ops(content: Report) -> str:
@@ -140,12 +171,14 @@ def accuracy(content: Report) -> str:
 TABLES: dict[str, Callable[[Report], str]] = {
     "machine": machine,
     "conv": conv,
+    "lost": lost,
     "ops": ops,
     "train": train,
     "infer": infer,
     "import": imports,
     "accuracy": accuracy,
 }
+SOURCES = {"machine": "conv", "lost": "conv"}  # reports of another name than the table
 
 
 def filled(text: str) -> str:
@@ -153,7 +186,7 @@ def filled(text: str) -> str:
 
     def block(match: re.Match[str]) -> str:
         begin, name, end = match.groups()
-        file = RESULTS / f"{'conv' if name == 'machine' else name}.json"
+        file = RESULTS / f"{SOURCES.get(name, name)}.json"
         body = TABLES[name](json.loads(file.read_text())) if file.exists() else "Not measured.\n"
         return begin + body + end
 

@@ -36,8 +36,7 @@ void correlate_rows(const RowBlocks& blocks, std::int64_t begin, std::int64_t en
         const std::int64_t height = blocks.height_of(block), k0 = block * blocks.height;
         T* out = to.data + (k0 * to.plane + to.origin + i * to.row + j0);
         for (std::int64_t k = 0; k < height; ++k)
-          for (std::int64_t j = 0; j < vectors * width<T>; j += Lanes<T>::count)
-            fetch(out + k * to.plane + j);
+          for (std::int64_t j = 0; j < vectors * width<T>; j += Lanes<T>::count) fetch(out + k * to.plane + j);
         find_micro<T, Biased<T>, Table>(height, vectors)(taps, filter(k0, height), planes + i * pitch + j0, {offset},
                                                          false, out, to.plane);
         for (std::int64_t k = 0; k < height; ++k)
@@ -85,8 +84,7 @@ void correlate(const RowBlocks& blocks, std::int64_t begin, std::int64_t end, st
       for (std::int64_t k = 0; k < height; ++k) {
         T* out = to.data + ((k0 + k) * to.plane + to.origin);
         for (int r = 0; r < n_runs; ++r)
-          for (std::int64_t j = 0; j < runs[r].length; j += Lanes<T>::count)
-            fetch(out + runs[r].to + j * to.column);
+          for (std::int64_t j = 0; j < runs[r].length; j += Lanes<T>::count) fetch(out + runs[r].to + j * to.column);
       }
       find_micro<T, Biased<T>, Table>(height, vectors)(taps, filter(k0, height), planes + f0, {offset}, false, tile,
                                                        step);
