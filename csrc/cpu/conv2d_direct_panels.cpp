@@ -171,8 +171,9 @@ void correlate(const Correlation& p, const OutputSet* set, const PlanTaps& plan_
               positions, input.get() + s * most, out.taps, tap.get() + out.first_tap, copy + m * tasks.image,
               filter + panels.at(g, panel, s, out.first_tap), wide, sums,
               [&](std::int64_t i, std::int64_t n) {  // what will be stored to is on its way
+                const std::int64_t of_line = max_of<std::int64_t>(1, Lanes<T>::count / out.column);
                 for (std::int64_t k = 0; k < filters; ++k)
-                  for (std::int64_t j = 0; j < n; j += Lanes<T>::count / out.column)
+                  for (std::int64_t j = 0; j < n; j += of_line)
                     fetch(y + start + k * p.plane + out.origin + i0 * out.row + to[i + j]);
               },
               [&](std::int64_t i, std::int64_t n) {

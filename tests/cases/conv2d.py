@@ -27,6 +27,7 @@ CONV2D: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
     "2x2_patches": ((2, 3, 8, 10), (5, 3, 2, 2), {"stride": 2}),
     "5x5_lenet": ((3, 1, 28, 28), (6, 1, 5, 5), {}),
     "7x7_stride2_stem": ((1, 3, 32, 31), (16, 3, 7, 7), {"stride": 2, "padding": 3}),
+    "6x6_stride18_sixteen_channels": ((1, 16, 25, 24), (2, 16, 6, 6), {"stride": 18}),
     "11x11_stride4": ((1, 3, 35, 35), (8, 3, 11, 11), {"stride": 4, "padding": 2}),
     "1x7": ((2, 4, 6, 17), (3, 4, 1, 7), {"padding": (0, 3)}),
     "7x1": ((2, 4, 17, 6), (3, 4, 7, 1), {"padding": (3, 0)}),
