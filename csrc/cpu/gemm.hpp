@@ -57,8 +57,6 @@ struct Table {
   const std::int64_t* offset;
   CONVOLITH_INLINE std::int64_t at(std::int64_t t) const { return offset[t]; }
   CONVOLITH_INLINE void fetch(std::int64_t) const {}
-  template <class V>
-  CONVOLITH_INLINE void seen(std::int64_t, std::int64_t, V) const {}
 };
 // On the way, `next` is fetched for the calls to come, a cache line per tap; it may be any address.
 struct Step {
@@ -69,8 +67,6 @@ struct Step {
   CONVOLITH_INLINE void fetch(std::int64_t t) const {
     CONVOLITH_ISA::fetch(static_cast<const char*>(next) + t * next_pitch);
   }
-  template <class V>
-  CONVOLITH_INLINE void seen(std::int64_t, std::int64_t, V) const {}
 };
 // The lines that are fetched stand anywhere: `line`, bytes from `next`, has one for each tap.
 struct ListedStep {
@@ -79,18 +75,20 @@ struct ListedStep {
   const std::int64_t* line;
   CONVOLITH_INLINE std::int64_t at(std::int64_t t) const { return t * pitch; }
   CONVOLITH_INLINE void fetch(std::int64_t t) const { CONVOLITH_ISA::fetch(static_cast<const char*>(next) + line[t]); }
-  template <class V>
-  CONVOLITH_INLINE void seen(std::int64_t, std::int64_t, V) const {}
 };
 // A matrix that has to be packed, by the first that multiplies it: its stores hide behind the FMAs.
 template <class T>
 struct PackingStep : Step {
   T* packed;
   std::int64_t packed_pitch;
-  CONVOLITH_INLINE void seen(std::int64_t t, std::int64_t j, Vec<T> v) const {
-    store(packed + t * packed_pitch + j, v);
-  }
 };
+// What happens to the vector that tap t finds for column j.
+template <class Taps, class V>
+CONVOLITH_INLINE void seen(const Taps&, std::int64_t, std::int64_t, V) {}
+template <class T>
+CONVOLITH_INLINE void seen(const PackingStep<T>& where, std::int64_t t, std::int64_t j, Vec<T> v) {
+  store(where.packed + t * where.packed_pitch + j, v);
+}
 
 template <class T, class W, class Taps>
 using Micro = void (*)(std::int64_t taps, const W& w, const T* x, const Taps& where, bool accumulate, T* y,
@@ -119,7 +117,7 @@ void micro(std::int64_t taps, const W& w, const T* x, const Taps& where, bool ac
     const T* xt = x + where.at(t);
     Vec<T> b[vectors];
 #pragma GCC unroll 8
-    for (int v = 0; v < vectors; ++v) where.seen(t, v * width<T>, b[v] = load(xt + v * width<T>));
+    for (int v = 0; v < vectors; ++v) seen(where, t, v * width<T>, b[v] = load(xt + v * width<T>));
 #pragma GCC unroll 8
     for (int k = 0; k < rows; ++k)
 #pragma GCC unroll 8
@@ -251,9 +249,9 @@ void gemm(std::int64_t m, std::int64_t n, std::int64_t k, Matrix<T> a, Matrix<T>
     T* tile = b_packed + panel_size;                                  // (row, column)
     const std::int64_t j0 = task / cuts * panel, columns = min_of(panel, n - j0), cut = task % cuts;
     const std::int64_t vectors = ceil_div(columns, width<T>);
+    const bool full = columns == vectors * width<T>, in_rows = b.column == 1 && full;
     for (std::int64_t k0 = 0; k0 < k; k0 += depth) {
       const std::int64_t taps = min_of(depth, k - k0);
-      const bool in_rows = b.column == 1 && columns == vectors * width<T>;
       if (!in_rows) pack_panel(b, k, n, k0, taps, j0, columns, panel, b_packed);
       // What is packed next, in this panel or the one beside it, is fetched meanwhile: a line of all rows with a block.
       const T* next = b.data + (k0 + depth < k ? (k0 + depth) * b.row + j0 : j0 + panel);
@@ -268,7 +266,7 @@ void gemm(std::int64_t m, std::int64_t n, std::int64_t k, Matrix<T> a, Matrix<T>
         T* to = c + i0 * n + j0;
         for (std::int64_t i = 0; i < height; ++i)
           for (std::int64_t j = 0; j < columns; j += Lanes<T>::count) fetch(to + i * n + j);
-        const bool straight = columns == vectors * width<T> && k0 == 0 && !bias;
+        const bool straight = full && k0 == 0 && !bias;
         T* out = straight ? to : tile;
         const std::int64_t pitch = straight ? n : panel;
         if (in_rows && block == first) {
