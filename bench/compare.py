@@ -4,12 +4,14 @@ Examples
 --------
 python bench/compare.py conv --suite resnet18 --threads 1 --direction fwd
 python bench/compare.py train --models lenet5 --json bench/results/train.json
+python bench/compare.py conv --device cuda --suite resnet50 --json bench/results/conv_cuda.json
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import importlib.util
 import sys
 import time
 from pathlib import Path
@@ -18,6 +20,7 @@ from types import ModuleType
 from typing import Any
 
 import conv
+import gpu
 import imports
 import infer
 import ops
@@ -25,7 +28,8 @@ import peak
 import train
 from measure import Row, machine, report, write_json
 
-# Each has COLUMNS and GROUPS of its table, add_arguments(parser), and compare(args, machine).
+# Each has COLUMNS and GROUPS of its table, add_arguments(parser), and compare(args, machine);
+# those that know GPUs have compare_device(args, machine), too.
 COMPARISONS: dict[str, tuple[ModuleType, str]] = {
     "conv": (conv, "convolutions of real networks, GFLOP/s"),
     "ops": (ops, "everything else, GB/s or GFLOP/s"),
@@ -59,7 +63,10 @@ def parser() -> argparse.ArgumentParser:
     for name, (module, purpose) in COMPARISONS.items():
         job = what.add_parser(name, help=purpose)
         module.add_arguments(job)
-        job.add_argument("--peer", default="torch", choices=["torch"], help="default torch")
+        peers = ["torch", "none"] if hasattr(module, "compare_device") else ["torch"]
+        job.add_argument(
+            "--peer", default="torch", choices=peers, help="default torch; none only on a GPU"
+        )
         job.add_argument(
             "--threads", nargs="+", type=int, default=[1, 2], metavar="T", help="default 1 2"
         )
@@ -68,34 +75,58 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def main() -> int:
-    """Compare, print, write."""
-    args = parser().parse_args()
+def compare(args: argparse.Namespace) -> dict[str, Any]:
+    """The report of a comparison; prints rows as they come. Ctrl-C ends it with those it has."""
     module, _ = COMPARISONS[args.what]
-    about: dict[str, Any] = machine(args.threads)
-    try:
-        about["peer"] = f"{args.peer} {importlib.metadata.version(args.peer)}"
-    except importlib.metadata.PackageNotFoundError:
-        print(f"compare: {args.peer} is not installed", file=sys.stderr)
-        return 1
-    about |= peak.roofs(args.threads, [about["isa"]])
+    columns, groups = module.COLUMNS, module.GROUPS
+    about: dict[str, Any]
+    if getattr(args, "device", "cpu") == "cpu":
+        about = machine(args.threads)
+        about |= peak.roofs(args.threads, [about["isa"]])
+        measured = module.compare(args, about)
+    else:
+        columns, groups = gpu.with_dtype(columns), gpu.with_dtype(groups)
+        about = gpu.machine(args)
+        measured = module.compare_device(args, about)
+    about["peer"] = args.peer
+    if args.peer != "none":
+        about["peer"] += f" {importlib.metadata.version(args.peer)}"
     start = time.monotonic()
     rows = []
-    print_heading(module.COLUMNS)
-    for row in module.compare(args, about):
-        rows.append(row)
-        print_row(module.COLUMNS, row)
+    print_heading(columns)
+    try:
+        for row in measured:
+            rows.append(row)
+            print_row(columns, row)
+    except KeyboardInterrupt:
+        about.setdefault("faults", {})["interrupted"] = "the rest was not measured"
     about["minutes"] = (time.monotonic() - start) / 60
-    content = report(rows, about, module.GROUPS)
+    content = report(rows, about, groups)
     print("\ngeometric means of the ratio")
     for name, mean in content["geomean"].items():
         print(f"{name:52}{mean:8.2f}")
     if rows:
         print("\nworst")
-        print_row(module.COLUMNS, content["worst"])
+        print_row(columns, content["worst"])
+    return content
+
+
+def main() -> int:
+    """Compare, write."""
+    args = parser().parse_args()
+    if args.peer == "none" and args.device == "cpu":
+        print("compare: without a peer only on a GPU", file=sys.stderr)
+        return 1
+    if args.peer != "none" and importlib.util.find_spec(args.peer) is None:
+        print(f"compare: {args.peer} is not installed", file=sys.stderr)
+        return 1
+    content = compare(args)
     if args.json:
         write_json(args.json, content)
-    return 0
+    faults = content["machine"].get("faults", {})
+    for what, reason in faults.items():
+        print(f"compare: {what}: {reason}", file=sys.stderr)
+    return 1 if faults else 0
 
 
 if __name__ == "__main__":

@@ -5,23 +5,25 @@ from __future__ import annotations
 import argparse
 import csv
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from measure import Contest, Prepare, Row, Runner, Step, check_same
+import gpu
+from gpu import LAYOUTS
+from measure import Contest, Prepare, Row, Runner, Step, better, check_same
 
 SHAPES = Path(__file__).with_name("shapes")
 SUITES = sorted(file.stem for file in SHAPES.glob("*.csv"))
-LAYOUTS = ("NCHW", "channels_last")  # what PyTorch offers; it is given its better one
 DIRECTIONS = {"fwd": "forward", "bwd_input": "backward_input", "bwd_weight": "backward_weight"}
 TOLERANCE = 1e-3  # of the largest value: Winograd's and other summation orders stay far below
 GROUPS = ((), ("direction", "threads"), ("class", "threads"), ("class", "direction", "threads"))
 
 Shape = tuple[int, int, int, int]
+Operands = tuple[Any, ...]  # x, w, bias, dy
 
 
 @dataclass(frozen=True)
@@ -88,15 +90,16 @@ class Layer:
         return "other"
 
 
-@lru_cache(maxsize=1)  # directions and layouts of a layer follow each other
-def arrays(layer: Layer) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def draw(layer: Layer, rng: Any) -> Operands:
     """x, w, bias and dy, the same in every library."""
-    rng = np.random.default_rng(0)
-    x, w, bias, dy = (
-        rng.standard_normal(shape, dtype=np.float32)
-        for shape in (layer.x, layer.w, (layer.K,), layer.y)
-    )
-    return x, w, bias, dy
+    shapes = layer.x, layer.w, (layer.K,), layer.y
+    return tuple(rng.standard_normal(shape, dtype=np.float32) for shape in shapes)
+
+
+@lru_cache(maxsize=1)  # directions and layouts of a layer follow each other
+def arrays(layer: Layer) -> Operands:
+    """The operands on the CPU."""
+    return draw(layer, np.random.default_rng(0))
 
 
 def layers(suites: list[str], substring: str = "") -> list[Layer]:
@@ -114,21 +117,21 @@ def layers(suites: list[str], substring: str = "") -> list[Layer]:
 def load_convolith(threads: int) -> Prepare:
     """Ours."""
     import convolith
-    from convolith import primitives
 
     convolith.set_num_threads(threads)
+    return lambda layer, direction: ours(direction, arrays(layer), **layer.options)
 
-    def prepare(layer: Layer, direction: str) -> Step:
-        x, w, bias, dy = arrays(layer)
-        return {
-            "fwd": lambda: primitives.conv2d_forward(x, w, bias, **layer.options),
-            "bwd_input": lambda: primitives.conv2d_backward_input(dy, w, x.shape, **layer.options),
-            "bwd_weight": lambda: primitives.conv2d_backward_weight(
-                dy, x, w.shape, **layer.options
-            ),
-        }[direction]
 
-    return prepare
+def ours(direction: str, operands: Operands, **options: Any) -> Step:
+    """A step on x, w, bias and dy."""
+    from convolith import primitives
+
+    x, w, bias, dy = operands
+    return {
+        "fwd": lambda: primitives.conv2d_forward(x, w, bias, **options),
+        "bwd_input": lambda: primitives.conv2d_backward_input(dy, w, x.shape, **options),
+        "bwd_weight": lambda: primitives.conv2d_backward_weight(dy, x, w.shape, **options),
+    }[direction]
 
 
 def load_torch(threads: int) -> Prepare:
@@ -137,18 +140,44 @@ def load_torch(threads: int) -> Prepare:
 
     torch.set_num_threads(threads)
     torch.set_grad_enabled(False)
-    backward = torch.ops.aten.convolution_backward
     formats = {"NCHW": torch.contiguous_format, "channels_last": torch.channels_last}
 
     def prepare(layer: Layer, direction: str, layout: str) -> Step:
         x, w, bias, dy = map(torch.from_numpy, arrays(layer))
         x, w, dy = (array.to(memory_format=formats[layout]) for array in (x, w, dy))
-        rest = [layer.stride] * 2, [layer.padding] * 2, [1, 1], False, [0, 0], layer.groups
-        return {
-            "fwd": lambda: torch.nn.functional.conv2d(x, w, bias, **layer.options),
-            "bwd_input": lambda: backward(dy, x, w, None, *rest, (True, False, False))[0],
-            "bwd_weight": lambda: backward(dy, x, w, None, *rest, (False, True, False))[1],
-        }[direction]
+        return theirs(torch, direction, (x, w, bias, dy), layer)
+
+    return prepare
+
+
+def theirs(torch: Any, direction: str, operands: Operands, layer: Layer) -> Step:
+    """PyTorch's step on x, w, bias and dy."""
+    x, w, bias, dy = operands
+    rest = [layer.stride] * 2, [layer.padding] * 2, [1, 1], False, [0, 0], layer.groups
+    backward = torch.ops.aten.convolution_backward
+    return {
+        "fwd": lambda: torch.nn.functional.conv2d(x, w, bias, **layer.options),
+        "bwd_input": lambda: backward(dy, x, w, None, *rest, (True, False, False))[0],
+        "bwd_weight": lambda: backward(dy, x, w, None, *rest, (False, True, False))[1],
+    }[direction]
+
+
+def load_device(name: str, peer: str, dtype: str) -> Prepare:
+    """Both on a GPU."""
+    device = gpu.DEVICES[name](peer, dtype)
+    if device.torch:
+        device.torch.set_grad_enabled(False)
+
+    def prepare(layer: Layer, direction: str, algo: str, who: str) -> Step:
+        def build(rng: Any) -> Step:
+            operands = draw(layer, rng)
+            if who == "convolith":
+                mine = tuple(device.ours(array) for array in operands)
+                return ours(direction, mine, algo=algo, **layer.options)
+            its = tuple(device.theirs(array, who) for array in operands)
+            return theirs(device.torch, direction, its, layer)
+
+        return gpu.Rotation(device, build, layer.bytes)
 
     return prepare
 
@@ -160,37 +189,61 @@ def algorithm(layer: Layer, direction: str) -> str:
     return primitives.conv2d_plan(DIRECTIONS[direction], layer.x, layer.w, **layer.options).algo
 
 
+def pairs(args: argparse.Namespace, batch: int | None = None) -> Iterator[tuple[Layer, str]]:
+    """The layers and directions that are asked for."""
+    for layer in layers(args.suite, args.layer):
+        for direction in args.direction:
+            if direction != "bwd_input" or layer.C > 4:  # nobody needs the gradient of the images
+                yield replace(layer, N=batch or layer.N), direction
+
+
 def compare(args: argparse.Namespace, about: dict[str, Any]) -> Iterator[Row]:
     """A row for each layer, direction and number of threads."""
-    chosen = layers(args.suite, args.layer)
     peaks = about["peak_gflops"][about["isa"]]
     checked: set[tuple[Layer, str]] = set()
     for threads in args.threads:
-        ours, torch = Runner(load_convolith, threads), Runner(load_torch, threads)
+        mine, torch = Runner(load_convolith, threads), Runner(load_torch, threads)
         contest = Contest(threads, args.quick, args.cold)
-        for layer in chosen:
-            for direction in args.direction:
-                if direction == "bwd_input" and layer.C <= 4:
-                    continue  # nobody needs the gradient of the images
-                what = f"{layer.suite} {layer.name} {direction}"
-                results = {"convolith": contest.enter("convolith", ours, layer, direction)}
-                for layout in LAYOUTS:
-                    results[layout] = contest.enter(layout, torch, layer, direction, layout)
-                if (layer, direction) not in checked:
-                    check_same(what, results, TOLERANCE)
-                    checked.add((layer, direction))
-                yield row(layer, direction, threads, contest.medians(), peaks)
-                contest.clear()
-        for runner in (ours, torch):
+        for layer, direction in pairs(args, args.batch):
+            what = f"{layer.suite} {layer.name} {direction}"
+            results = {"convolith": contest.enter("convolith", mine, layer, direction)}
+            for layout in LAYOUTS:
+                results[layout] = contest.enter(layout, torch, layer, direction, layout)
+            if (layer, direction) not in checked:
+                check_same(what, results, TOLERANCE)
+                checked.add((layer, direction))
+            served, setting = algorithm(layer, direction), {"threads": threads}
+            yield row(layer, direction, setting, served, contest.medians(), peaks[str(threads)])
+            contest.clear()
+        for runner in (mine, torch):
             runner.close()
 
 
+def compare_device(args: argparse.Namespace, about: dict[str, Any]) -> Iterator[Row]:
+    """A row for each layer, direction and precision, on a GPU."""
+    for dtype in args.dtype:
+        device = gpu.DEVICES[args.device](args.peer, dtype)
+        peak = about.get("peak_gflops", {}).get(dtype)
+        with gpu.Table(load_device, args, about, dtype) as table:
+            for layer, direction in pairs(args, args.batch or gpu.BATCH):
+                what = f"{layer.suite} {layer.name} {direction}"
+                algo, served = device.algo(DIRECTIONS[direction], layer.x, layer.w, **layer.options)
+                seconds = table.measure(what, LAYOUTS, layer, direction, algo)
+                if seconds:
+                    yield row(layer, direction, {"dtype": dtype}, served, seconds, peak)
+
+
 def row(
-    layer: Layer, direction: str, threads: int, seconds: dict[str, float], peaks: dict[str, float]
+    layer: Layer,
+    direction: str,
+    setting: dict[str, Any],
+    algorithm: str,
+    seconds: dict[str, float],
+    peak: float | None,
 ) -> Row:
-    """What was measured, in GFLOP/s."""
+    """What was measured, in GFLOP/s; null where there is no peer."""
     speed = {name: layer.flops / s * 1e-9 for name, s in seconds.items()}
-    best = max(LAYOUTS, key=lambda layout: speed[layout])
+    best = better(speed, LAYOUTS)
     return {
         "suite": layer.suite,
         "name": layer.name,
@@ -198,18 +251,18 @@ def row(
         "count": layer.count,
         "class": layer.kind,
         "direction": direction,
-        "threads": threads,
-        "algorithm": algorithm(layer, direction),
+        **setting,
+        "algorithm": algorithm,
         "ours": speed["convolith"],
-        "share_of_peak": speed["convolith"] / peaks[str(threads)],
-        "peer": speed[best],
+        "share_of_peak": peak and speed["convolith"] / peak,
+        "peer": best and speed[best],
         "peer_layout": best,
-        "peer_default_layout": speed[LAYOUTS[0]],
+        "peer_default_layout": best and speed[LAYOUTS[0]],
         "unit": "GFLOP/s",
         "flops": layer.flops,
         "bytes": layer.bytes,
-        "ratio": speed["convolith"] / speed[best],
-        "ratio_default_layout": speed["convolith"] / speed[LAYOUTS[0]],
+        "ratio": best and speed["convolith"] / speed[best],
+        "ratio_default_layout": best and speed["convolith"] / speed[LAYOUTS[0]],
     }
 
 
@@ -237,7 +290,8 @@ def add_arguments(job: argparse.ArgumentParser) -> None:
         "--direction", default=list(DIRECTIONS), type=_directions, metavar="DIRECTION",
         help="fwd, bwd_input, bwd_weight, bwd (both gradients) or all, the default",
     )  # fmt: skip
-    job.add_argument("--cold", action="store_true", help="caches forget before every call")
+    job.add_argument("--cold", action="store_true", help="caches forget before every call (CPU)")
+    gpu.add_arguments(job)
 
 
 def _directions(name: str) -> list[str]:

@@ -33,6 +33,18 @@ EVICTION = 512_000_000  # bytes read to make caches forget
 SAMPLE = 500_000  # elements of a large result that are compared
 
 
+class Timed:
+    """A step with a clock of its own: it runs on a GPU."""
+
+    def __call__(self) -> Any:
+        """Do it once, and give what it computed."""
+        raise NotImplementedError
+
+    def seconds(self, times: int) -> float:
+        """Per step, over so many."""
+        raise NotImplementedError
+
+
 class Runner:
     """One library in a child process, which holds one prepared step per name.
 
@@ -104,6 +116,8 @@ class _Bench:
 
     def seconds(self, name: str, times: int, cold: bool) -> float:
         step, took = self._steps[name], 0.0
+        if isinstance(step, Timed):
+            return step.seconds(times)
         if not cold and self._took.get(name, 0) < WARM_UP:  # the pause put cores to sleep
             end = time.perf_counter() + WARM_UP
             while time.perf_counter() < end:
@@ -142,9 +156,13 @@ def _sample(result: Any) -> Any:
     if isinstance(result, tuple | list):
         return [_sample(r) for r in result]
     array = np.asarray(result)
-    if array.size <= SAMPLE:
-        return array
-    return array.ravel()[np.random.default_rng(0).integers(array.size, size=SAMPLE)]
+    index = sample_of(array.size)
+    return array if index is None else array.ravel()[index]
+
+
+def sample_of(size: int) -> np.ndarray | None:
+    """The elements of so many that are compared; None: all of them."""
+    return None if size <= SAMPLE else np.random.default_rng(0).integers(size, size=SAMPLE)
 
 
 def _forget() -> None:
@@ -265,6 +283,11 @@ def check_same(what: str, results: dict[str, Any], tolerance: float) -> None:
 
 def _several(result: Any) -> list[Any]:
     return result if isinstance(result, list) else [result]
+
+
+def better(speed: dict[str, float], variants: Iterable[str]) -> str | None:
+    """The fastest of the variants that were measured."""
+    return max((v for v in variants if v in speed), key=speed.__getitem__, default=None)
 
 
 def geomean(values: Iterable[float]) -> float:

@@ -10,18 +10,21 @@ from typing import Any
 
 import numpy as np
 
+import gpu
 import peak
-from measure import Contest, Prepare, Row, Runner, Step, check_same
+from gpu import LAYOUTS
+from measure import Contest, Prepare, Row, Runner, Step, better, check_same
 
 TOLERANCE = 1e-3  # of the largest value
 GROUPS = ((), ("direction", "threads"), ("name", "threads"))
+MEGABYTES = 128.0  # of each large array
 CLASSES = 1000  # of a softmax
 SGD = {"lr": 0.01, "momentum": 0.9}
 ADAM = {"lr": 1e-3}
 SLOPE = 0.01  # of leaky_relu
 
 Shape = tuple[int, ...]
-Convert = Callable[[np.ndarray], Any]
+Convert = Callable[[Any], Any]
 
 
 class Arrays:
@@ -32,12 +35,14 @@ class Arrays:
     megabytes : float
         Of each large array.
     convert : callable
-        From a NumPy array to what the library takes.
+        From an array, NumPy's or that of `rng`, to what the library takes.
+    rng : optional
+        A generator like NumPy's.
     """
 
-    def __init__(self, megabytes: float, convert: Convert) -> None:
+    def __init__(self, megabytes: float, convert: Convert, rng: Any = None) -> None:
         self.megabytes, self.convert = megabytes, convert
-        self.rng = np.random.default_rng(0)
+        self.rng = rng or np.random.default_rng(0)
 
     def shape(self, kind: str) -> Shape:
         """Of 'planes', the 'quarters' of them that pooling leaves, 'rows', or 'flat'."""
@@ -71,9 +76,10 @@ class Op:
     Parameters
     ----------
     kind : str
-        Of `Arrays.shape`.
+        Of `Arrays.shape`; '' where shapes are fixed.
     moved : float
-        Bytes that must move, each input read once, each output written once, in arrays of `kind`.
+        Bytes that must move, each input read once, each output written once, in arrays of `kind`;
+        in elements where shapes are fixed.
     ours : callable
         From `convolith.primitives` and arrays to a step.
     torch : callable
@@ -94,6 +100,11 @@ class Op:
     numpy: Callable[[Any, Arrays], Step] | None = None
     flops: int = 0
 
+    def bytes(self, megabytes: float) -> int:
+        """That must move."""
+        shape = Arrays(megabytes, np.asarray).shape(self.kind) if self.kind else ()
+        return int(self.moved * 4 * np.prod(shape))
+
 
 def _calls(function: Callable[..., Any], *kinds: str | Shape) -> Callable[..., Step]:
     """A function of a library and normal arrays as what `Op` wants."""
@@ -103,9 +114,6 @@ def _calls(function: Callable[..., Any], *kinds: str | Shape) -> Callable[..., S
         return lambda: function(library, *operands)
 
     return build
-
-
-LAYOUTS = ("NCHW", "channels_last")
 
 
 def _planes(moved: float, kinds: str, ours: Callable[..., Any], torch: Callable[..., Any]) -> Op:
@@ -139,6 +147,11 @@ def _batch_norm_backward(P: Any, a: Arrays) -> Step:
 def _batch_norm_backward_torch(t: Any, a: Arrays, _: str) -> Step:
     x, weight, bias, statistics = _normalised(a)
     dy = a.normal("planes")
+    if x.is_cuda:  # the way of training, which chooses between PyTorch's own kernels and cuDNN's
+        inputs = [array.requires_grad_() for array in (x, weight, bias)]
+        with t.enable_grad():
+            y = t.nn.functional.batch_norm(x, *statistics, weight, bias, training=True)
+        return lambda: t.autograd.grad(y, inputs, dy, retain_graph=True)
     _, mean, invstd = t.native_batch_norm(x, weight, bias, *statistics, True, 0.1, 1e-5)
     backward, mask = t.ops.aten.native_batch_norm_backward, [True] * 3
     return lambda: backward(dy, x, weight, *statistics, mean, invstd, True, 1e-5, mask)
@@ -186,7 +199,8 @@ def _cross_entropy_torch(t: Any, a: Arrays, _: str) -> Step:
 def _cross_entropy_backward(P: Any, a: Arrays) -> Step:
     x, labels = a.normal("rows"), a.labels()
     loss, probs = P.softmax_cross_entropy_forward(x, labels)
-    return lambda: P.softmax_cross_entropy_backward(np.ones_like(loss), probs, labels)
+    dloss = a.convert(np.ones(loss.shape, np.float32))
+    return lambda: P.softmax_cross_entropy_backward(dloss, probs, labels)
 
 
 def _cross_entropy_backward_torch(t: Any, a: Arrays, _: str) -> Step:
@@ -371,7 +385,7 @@ def _linear(N: int, I: int, O: int) -> dict[str, Op]:
     }
     return {
         f"linear_{N}x{I}x{O} {direction}": Op(
-            "", 0, _calls(ours, *shapes), _calls(torch, *shapes),
+            "", N * I + I * O + N * O, _calls(ours, *shapes), _calls(torch, *shapes),
             numpy=_calls(numpy, *shapes), flops=2 * N * I * O,
         )
         for direction, (shapes, ours, torch, numpy) in calls.items()
@@ -428,6 +442,33 @@ def _numpy_runner(threads: int) -> Runner:
             os.environ[variable] = before
 
 
+def load_device(name: str, peer: str, dtype: str) -> Prepare:
+    """Both on a GPU."""
+    device = gpu.DEVICES[name](peer, dtype)
+    if device.torch:
+        device.torch.set_grad_enabled(False)
+    from convolith import primitives
+
+    def prepare(op: str, megabytes: float, who: str) -> Step:
+        def build(rng: Any) -> Step:
+            if who == "convolith":
+                return OPS[op].ours(primitives, Arrays(megabytes, device.ours, rng))
+            convert = lambda array: device.theirs(array, who)  # noqa: E731
+            return OPS[op].torch(device.torch, Arrays(megabytes, convert, rng), who)
+
+        return gpu.Rotation(device, build, OPS[op].bytes(megabytes))
+
+    return prepare
+
+
+def pairs(args: argparse.Namespace, default_size: float) -> Iterator[tuple[str, float]]:
+    """The operations that are asked for, and sizes."""
+    for name, op in OPS.items():
+        if args.op in name:
+            for megabytes in [0.0] if op.flops else args.size or [default_size]:
+                yield name, megabytes
+
+
 def compare(args: argparse.Namespace, about: dict[str, Any]) -> Iterator[Row]:
     """A row for each operation, size and number of threads."""
     peaks = about["peak_gflops"][about["isa"]]
@@ -438,50 +479,62 @@ def compare(args: argparse.Namespace, about: dict[str, Any]) -> Iterator[Row]:
             _numpy_runner(threads),
         )
         contest = Contest(threads, args.quick)
-        for name, op in OPS.items():
-            if args.op not in name:
-                continue
-            for megabytes in [0.0] if op.flops else args.size:
-                results = {"convolith": contest.enter("convolith", ours, name, megabytes)}
-                if op.numpy:
-                    results["numpy"] = contest.enter("numpy", numpy, name, megabytes)
-                for variant in op.variants:
-                    results[variant] = contest.enter(variant, torch, name, megabytes, variant)
-                check_same(name, results, TOLERANCE)
-                seconds = contest.medians()
-                contest.clear()
-                roof = peaks[str(threads)] if op.flops else peak.copy(megabytes, threads)
-                yield row(name, megabytes, threads, seconds, roof)
+        for name, megabytes in pairs(args, MEGABYTES):
+            op = OPS[name]
+            results = {"convolith": contest.enter("convolith", ours, name, megabytes)}
+            if op.numpy:
+                results["numpy"] = contest.enter("numpy", numpy, name, megabytes)
+            for variant in op.variants:
+                results[variant] = contest.enter(variant, torch, name, megabytes, variant)
+            check_same(name, results, TOLERANCE)
+            seconds = contest.medians()
+            contest.clear()
+            roof = peaks[str(threads)] if op.flops else peak.copy(megabytes, threads)
+            yield row(name, megabytes, {"threads": threads}, seconds, roof)
         for runner in (ours, torch, numpy):
             runner.close()
 
 
-def row(name: str, megabytes: float, threads: int, seconds: dict[str, float], roof: float) -> Row:
+def compare_device(args: argparse.Namespace, about: dict[str, Any]) -> Iterator[Row]:
+    """A row for each operation and size, in float32, on a GPU."""
+    roofs = about.get("peak_gflops", {}), about.get("copy_gb_s", {})
+    with gpu.Table(load_device, args, about, "float32") as table:
+        for name, megabytes in pairs(args, gpu.MEGABYTES):
+            seconds = table.measure(name, OPS[name].variants, name, megabytes)
+            peak, copy = roofs[0].get("float32"), roofs[1].get(f"{megabytes:g} MB")
+            if seconds:
+                roof = peak if OPS[name].flops else copy
+                yield row(name, megabytes, {"dtype": "float32"}, seconds, roof)
+
+
+def row(
+    name: str,
+    megabytes: float,
+    setting: dict[str, Any],
+    seconds: dict[str, float],
+    roof: float | None,
+) -> Row:
     """What was measured, in GFLOP/s or GB/s, and its share of what the machine can do."""
     op = OPS[name]
-    if op.flops:
-        work, unit = op.flops, "GFLOP/s"
-    else:
-        shape = Arrays(megabytes, np.asarray).shape(op.kind)
-        work, unit = int(op.moved * 4 * np.prod(shape)), "GB/s"
+    work, unit = (op.flops, "GFLOP/s") if op.flops else (op.bytes(megabytes), "GB/s")
     speed = {who: work / s * 1e-9 for who, s in seconds.items()}
-    best = max(op.variants, key=lambda variant: speed[variant])
+    best = better(speed, op.variants)
     operation, direction = name.split()
     return {
         "name": operation,
         "direction": direction,
-        "threads": threads,
+        **setting,
         "megabytes": megabytes or None,
         "ours": speed["convolith"],
-        "share_of_roof": speed["convolith"] / roof,
-        "peer": speed[best],
+        "share_of_roof": roof and speed["convolith"] / roof,
+        "peer": best and speed[best],
         "peer_layout": best,
-        "peer_default_layout": speed[op.variants[0]],
+        "peer_default_layout": best and speed[op.variants[0]],
         "numpy": speed.get("numpy"),
         "unit": unit,
         "flops" if op.flops else "bytes": work,
-        "ratio": speed["convolith"] / speed[best],
-        "ratio_numpy": speed["convolith"] / speed["numpy"] if op.numpy else None,
+        "ratio": best and speed["convolith"] / speed[best],
+        "ratio_numpy": speed["convolith"] / speed["numpy"] if "numpy" in speed else None,
     }
 
 
@@ -503,6 +556,8 @@ def add_arguments(job: argparse.ArgumentParser) -> None:
     """The command line of this comparison."""
     job.add_argument("--op", default="", metavar="SUBSTRING", help="only operations so named")
     job.add_argument(
-        "--size", nargs="+", type=float, default=[128.0], metavar="MB",
-        help="MB of each large array, 128 by default; beyond the last-level cache say 600",
+        "--size", nargs="+", type=float, metavar="MB",
+        help=f"MB of each large array, {MEGABYTES:g} by default, on a GPU {gpu.MEGABYTES:g}; "
+        "beyond the last-level cache say 600",
     )  # fmt: skip
+    gpu.add_arguments(job, precisions=False)

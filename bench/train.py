@@ -7,15 +7,16 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+import gpu
 import zoo
-from measure import Contest, Prepare, Row, Runner, Step, check_same
+from gpu import LAYOUTS
+from measure import Contest, Prepare, Row, Runner, Step, better, check_same
 from zoo import MODELS, Batches, Weights
 
 LR, MOMENTUM = 0.01, 0.9
 # Libraries that differ by rounding end a repetition with losses this close; more is not the same
 # work.
 SAME_LOSS = 1e-2
-LAYOUTS = ("NCHW", "channels_last")  # what PyTorch offers; it is given its better one
 GROUPS = ((), ("library", "threads"))
 
 
@@ -81,6 +82,78 @@ def load_torch(threads: int, variant: str) -> Prepare:
     return prepare
 
 
+def load_device(name: str, peer: str, dtype: str) -> Prepare:
+    """Both on a GPU; what is timed goes on from step to step, and begins nowhere anew."""
+    from convolith import Tensor, nn, optim
+    from convolith.nn.functional import cross_entropy
+
+    device = gpu.DEVICES[name](peer, dtype)
+
+    def ours(model: str, batches: Batches) -> Step:
+        net = zoo.ours(model).to(device.name)
+        for layer in net.modules():
+            if isinstance(layer, nn.Conv2d):
+                image = (1, layer.in_channels, 32, 32)
+                options = {"groups": layer.groups}
+                layer.algo, _ = device.algo("forward", image, layer.weight.shape, **options)
+        data = [(Tensor(x).to(device.name), Tensor(y).to(device.name)) for x, y in batches]
+        optimizer = optim.SGD(net.parameters(), LR, momentum=MOMENTUM)
+        return lambda: train(net, data, cross_entropy, optimizer)
+
+    def theirs(model: str, batches: Batches, layout: str) -> Step:
+        import networks
+
+        torch = device.torch
+        form = torch.channels_last if layout == "channels_last" else torch.contiguous_format
+        net = networks.build(model, zoo.weights(model)).to(device.place, memory_format=form)
+        data = [(device.theirs(x, layout), device.theirs(y, layout)) for x, y in batches]
+        optimizer = torch.optim.SGD(net.parameters(), LR, momentum=MOMENTUM)
+        return lambda: train(net, data, torch.nn.functional.cross_entropy, optimizer)
+
+    def prepare(model: str, batch_size: int, who: str) -> Step:
+        batches = zoo.batches(model, batch_size)
+        mine = who == "convolith"
+        step = ours(model, batches) if mine else theirs(model, batches, who)
+        return gpu.Whole(device, step)
+
+    return prepare
+
+
+def compare_device(args: argparse.Namespace, about: dict[str, Any]) -> Iterator[Row]:
+    """A row for each network and precision, on a GPU, beside eager PyTorch."""
+    batch_size = args.batch or gpu.BATCH
+    for dtype in args.dtype:
+        with gpu.Table(load_device, args, about, dtype, SAME_LOSS, patience=8) as table:
+            for model in args.models:
+                seconds = table.measure(f"{model} train", LAYOUTS, model, batch_size)
+                if seconds:
+                    images = MODELS[model].steps * batch_size
+                    yield device_row(model, dtype, batch_size, images, seconds)
+
+
+def device_row(
+    model: str, dtype: str, batch_size: int, images: int, seconds: dict[str, float]
+) -> Row:
+    """What was measured, in images/s; null where there is no peer."""
+    speed = {name: images / s for name, s in seconds.items()}
+    best = better(speed, LAYOUTS)
+    return {
+        "model": model,
+        "direction": "train",
+        "library": "torch",
+        "dtype": dtype,
+        "batch_size": batch_size,
+        "ours": speed["convolith"],
+        "peer": best and speed[best],
+        "peer_layout": best,
+        "peer_default_layout": best and speed[LAYOUTS[0]],
+        "unit": "images/s",
+        "ratio": best and speed["convolith"] / speed[best],
+        "ours_memory_mb": None,
+        "peer_memory_mb": None,
+    }
+
+
 def compare(args: argparse.Namespace, about: dict[str, Any]) -> Iterator[Row]:
     """A row for each network, number of threads, and way to run PyTorch."""
     compiled = [] if args.quick else ["torch.compile"]
@@ -138,3 +211,4 @@ COLUMNS = (
 def add_arguments(job: argparse.ArgumentParser) -> None:
     """The command line of this comparison."""
     zoo.add_models_argument(job)
+    gpu.add_arguments(job)

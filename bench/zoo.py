@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -55,9 +55,9 @@ def weights(model: str) -> Weights:
     return {name: np.array(w.numpy()) for name, w in ours(model).state_dict().items()}
 
 
-def batches(model: str) -> Batches:
+def batches(model: str, batch_size: int | None = None) -> Batches:
     """Images (N, C, H, W) and labels (N): digits for LeNet-5, noise for the others."""
-    about = MODELS[model]
+    about = replace(MODELS[model], batch_size=batch_size or MODELS[model].batch_size)
     count = about.steps * about.batch_size
     if model == "lenet5":
         from convolith.data import Normalize, load_digits

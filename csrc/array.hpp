@@ -10,7 +10,7 @@
 namespace convolith {
 
 enum class DType : std::uint8_t { f32, f64, i64, other };
-enum class Device : std::uint8_t { cpu, cuda };
+enum class Device : std::uint8_t { cpu, emu, cuda };
 
 inline std::int64_t item_size(DType dtype) {
   return dtype == DType::f32 ? 4 : 8;
@@ -42,8 +42,9 @@ struct Shape {
   }
 };
 
-// A contiguous row-major array.  `owner` holds memory that ops/ allocated; `object` is the Python object that an
-// argument came from, so that a result which is (or views) an argument can be handed back as such.
+// A contiguous array: row by row on the CPU, channels last on a device (runtime.hpp).  `owner` holds memory that ops/
+// allocated; `object` is the Python object that an argument came from, so that a result which is (or views) an argument
+// can be handed back as such.
 struct Array {
   void* data = nullptr;
   Shape shape;

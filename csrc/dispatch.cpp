@@ -5,8 +5,13 @@
 #include <atomic>
 #include <cstdlib>
 #include <stdexcept>
+#ifdef __linux__
+#include <dlfcn.h>
+#include <unistd.h>
+#endif
 
-#include "kernels.hpp"
+#include "emu/runtime.hpp"
+#include "runtime.hpp"
 
 namespace convolith {
 
@@ -80,8 +85,58 @@ void set_isa(const std::string& name) {
 }
 
 const Tables& tables(Device device) {
-  if (device != Device::cpu) throw std::invalid_argument("this build has no kernels for that device");
+  if (device != Device::cpu) return runtime(device).tables;
   return current().load(std::memory_order_relaxed)->tables;
+}
+
+// --- Devices ---------------------------------------------------------------------------------------------------------
+
+namespace {
+
+// Beside this library: the module of the GPU's kernels, "" where it was not built.
+std::string cuda_module() {
+#ifdef __linux__
+  Dl_info here{};
+  if (!dladdr(reinterpret_cast<const void*>(&cuda_module), &here) || !here.dli_fname) return {};
+  std::string path = here.dli_fname;
+  path = path.substr(0, path.rfind('/') + 1) + "_cuda.so";
+  return access(path.c_str(), R_OK) == 0 ? path : std::string{};
+#else
+  return {};
+#endif
+}
+
+const Runtime& cuda_runtime() {
+  const std::string path = cuda_module();
+  if (path.empty())
+    throw std::runtime_error(
+        "cuda: this installation has no GPU kernels; with the CUDA toolkit installed, "
+        "'pip install -C cmake.define.CONVOLITH_CUDA=ON .' builds them");
+#ifdef __linux__
+  static void* module = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!module) throw std::runtime_error(std::string("cuda: the GPU kernels cannot be loaded: ") + dlerror());
+  return *reinterpret_cast<const Runtime* (*)()>(dlsym(module, "convolith_cuda_runtime"))();
+#endif
+}
+
+}  // namespace
+
+bool has_runtime(Device device) noexcept {
+#ifdef CONVOLITH_HAS_EMU
+  if (device == Device::emu) return true;
+#endif
+  return device == Device::cuda && !cuda_module().empty();
+}
+
+const Runtime& runtime(Device device) {
+#ifdef CONVOLITH_HAS_EMU
+  if (device == Device::emu) return emu::runtime();
+#endif
+  if (device == Device::cuda) {
+    static const Runtime& cuda = cuda_runtime();
+    return cuda;
+  }
+  throw std::runtime_error("emu: this build has no emulator; it needs GCC, and Linux on x86-64 or aarch64");
 }
 
 }  // namespace convolith

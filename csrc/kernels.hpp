@@ -20,7 +20,7 @@ struct Kernel<void(Args...)> {
   void (*function)(Args...) = nullptr;
 
   void operator()(Args... args) const {
-    if (!function) throw std::invalid_argument(std::string(name) + ": no " + backend + " kernel");
+    if (!function) throw std::invalid_argument(std::string(name) + ": there is no " + backend + " kernel");
     const ThreadScope threads;
     function(args...);
   }

@@ -15,7 +15,7 @@ enum class Reduction : std::uint8_t { none, mean, sum };
 enum class Direction : std::uint8_t { forward, backward_input, backward_weight };
 
 // How a convolution is computed; algorithms.hpp has the names.  `automatic` is a request: kernels are told which one.
-enum class Algorithm : std::uint8_t { automatic, direct, gemm, depthwise, winograd };
+enum class Algorithm : std::uint8_t { automatic, direct, gemm, depthwise, winograd, tensor_core };
 
 // y[i] = f(x[i]) for i < n, and whatever else walks over n independent elements.
 struct Map {
@@ -91,9 +91,10 @@ struct BiasSum {
   std::int64_t N, K, L;
 };
 
-// Element i is kept where uniform(seed, offset, i) >= p.
+// Element i of x (n / (C L), C, L), counted row by row, is kept where uniform(seed, offset, i) >= p.  C and L matter
+// where channels lie last in memory.
 struct Dropout {
-  std::int64_t n;
+  std::int64_t n, C, L;
   double p;
   std::uint64_t seed, offset;
 };

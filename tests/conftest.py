@@ -1,12 +1,79 @@
-"""What every test may change and gets back: the instruction set and the number of threads."""
+"""What every test may change and gets back, and the backends that tests run on."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import pytest
 
 from convolith import _C
+from convolith.device import is_array, to_device, to_numpy
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A device, and of the CPU an instruction set."""
+
+    device: str
+    isa: str = ""
+
+    def __str__(self) -> str:
+        return self.isa or self.device
+
+    @property
+    def dtypes(self) -> dict[str, type]:
+        """What its kernels take, by name."""
+        return {"f32": np.float32} | ({"f64": np.float64} if self.device == "cpu" else {})
+
+    @property
+    def algorithms(self) -> set[str]:
+        """Those of convolution."""
+        own = {"gemm", "winograd"} if self.device == "cpu" else {"tensor_core"}
+        return {"auto", "direct", "depthwise"} | own
+
+    def put(self, value: Any) -> Any:
+        """`value` with every array in it on the device."""
+        if isinstance(value, list):
+            return [self.put(v) for v in value]
+        return to_device(value, self.device) if is_array(value) else value
+
+    def get(self, value: Any) -> Any:
+        """`value` with every array in it as NumPy's."""
+        return to_numpy(value) if is_array(value) else value
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--device",
+        action="append",
+        choices=("cpu", "emu", "cuda"),
+        help="where primitives are tested; may be repeated; default: cpu, and emu if it is built",
+    )
+
+
+def backends(config: pytest.Config) -> list[Backend]:
+    """Every instruction set, or that of CONVOLITH_ISA, and every device, or those of --device."""
+    present = [name for name in _C.devices() if name != "cuda"]
+    forced = os.environ.get("CONVOLITH_ISA")
+    isas = [forced] if forced else _C.available_isas()
+    return [
+        Backend(device, isa)
+        for device in config.getoption("--device") or present
+        for isa in (isas if device == "cpu" else [""])
+    ]
+
+
+@pytest.fixture
+def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    chosen: Backend = request.param
+    if chosen.isa:
+        _C.set_isa(chosen.isa)
+    yield chosen
+    assert not chosen.isa or _C.isa() == chosen.isa
 
 
 @pytest.fixture(autouse=True)

@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+import convolith
 from convolith import reference
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "bench"))
 
+import compare  # noqa: E402
 import conv  # noqa: E402
+import gpu  # noqa: E402
 import measure  # noqa: E402
 import test_micro  # noqa: E402
 
@@ -69,3 +72,38 @@ def test_report_leaves_out_what_was_not_measured() -> None:
     content = measure.report(rows, {}, [(), ("threads",)])
     assert content["geomean"] == pytest.approx({"all": 2.0, "1 threads": 2.0})
     assert content["worst"]["ratio"] == 1.0
+
+
+@pytest.mark.skipif("emu" not in convolith.devices(), reason="this build has no emulator")
+def test_rows_of_a_gpu_are_complete() -> None:
+    """On the emulated GPU, without a peer: the way of a comparison, not its figures."""
+    words = "conv --device emu --peer none --suite lenet5 --layer c3 --direction fwd --batch 1"
+    content = compare.compare(compare.parser().parse_args([*words.split(), "--quick"]))
+    assert content["machine"].keys() >= {"device", "commit", "date", "minutes"}
+    assert "faults" not in content["machine"]
+    assert [row["dtype"] for row in content["rows"]] == list(gpu.PRECISIONS)
+    for row in content["rows"]:
+        assert (row["name"], row["direction"], row["algorithm"]) == ("c3", "fwd", "direct")
+        assert row["shape"] == "1x6x14x14 16x6x5x5"
+        assert row["ours"] > 0
+        assert row["ratio"] is row["peer"] is row["share_of_peak"] is None
+
+
+@pytest.mark.skipif("emu" not in convolith.devices(), reason="this build has no emulator")
+def test_a_fault_on_a_gpu_costs_its_row_only() -> None:
+    args = compare.parser().parse_args(["ops", "--device", "emu", "--peer", "none", "--quick"])
+    about: dict[str, Any] = {}
+    with gpu.Table(load_faulty, args, about, "float32") as table:
+        assert table.measure("a", (), np.nan) == {}
+        assert table.measure("b", (), 1.0).keys() == {"convolith"}
+    assert about["faults"] == {"a float32": "ValueError: nan"}
+
+
+def load_faulty(device: str, peer: str, dtype: str) -> measure.Prepare:
+    def prepare(value: float, who: str) -> measure.Step:
+        if np.isnan(value):
+            raise ValueError(value)
+        emulated = gpu.DEVICES[device](peer, dtype)
+        return gpu.Rotation(emulated, lambda rng: lambda: value, size=1 << 14)
+
+    return prepare

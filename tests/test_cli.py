@@ -165,8 +165,8 @@ def test_info(capsys: pytest.CaptureFixture[str]) -> None:
         "threads",
         "compiler",
         np.__version__,
-        "cuda",
-        "not built",
+        "devices",
+        "GPU",
     ):
         assert words in said
 
@@ -423,3 +423,32 @@ def test_as_a_process(tmp_path: Path) -> None:
         denied = call("train", "--out", str(tmp_path / "out"))
         assert denied.returncode == 1
         assert "Permission denied" in denied.stderr
+
+
+def test_profile_counts_every_access(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shapes = ["--shape", "1,4,6,6", "--weight", "8,4,3,3", "--padding", "1"]
+    file = tmp_path / "counts.json"
+    assert main(["profile", "conv2d_forward", *shapes, "--json", str(file)]) == 0
+    said = capsys.readouterr().out
+    for words in ("conv2d_forward: ", "lanes active", "barriers", "gemm.hpp:", "global read"):
+        assert words in said
+    counts = json.loads(file.read_text())
+    assert counts["options"]["weight"] == [8, 4, 3, 3]
+    assert counts["faults"] == []
+    written = [line for line in counts["lines"] if line["access"] == "write"]
+    (y,) = [line for line in written if line["memory"] == "global"]
+    assert y["bytes"] == 4 * 8 * 6 * 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["conv3d_forward", "--shape", "1,2,3"], "no primitive 'conv3d_forward'; there are conv2d"),
+        (["conv2d_forward", "--shape", "1,2,3,3", "--weight", "4,3,3,3"], "x has 2 channels but w"),
+    ],
+)
+def test_profile_says_what_it_cannot_do(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["profile", *arguments]) != 0
+    assert words in capsys.readouterr().err

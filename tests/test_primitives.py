@@ -1,29 +1,31 @@
-"""Every primitive x case x instruction set x dtype, against the reference."""
+"""Every primitive x case x backend x dtype, against the reference."""
 
 from __future__ import annotations
 
 import ast
 import functools
 import inspect
-import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 from cases import CASES, Case
-from convolith import _C, reference
-from tolerance import magnitudes, rounding, tolerance
+from conftest import Backend, backends
+from convolith import _C, emu, reference
+from convolith.device import is_array
+from tolerance import TF32_ROUNDING, magnitudes, rounding, tolerance
 
-ISAS = [os.environ["CONVOLITH_ISA"]] if "CONVOLITH_ISA" in os.environ else _C.available_isas()
-ALL_CASES = [
+CPU_CASES = [
     pytest.param(primitive, case, id=f"{primitive}-{case.name}")
     for primitive, cases in sorted(CASES.items())
     for case in cases
+    if case.algo in Backend("cpu").algorithms
 ]
 SENTINEL = 42
+CHECKED_ELEMENTS = 20_000  # larger cases take too long in the checked emulation
 Convert = Callable[[np.ndarray], np.ndarray]
 
 
@@ -34,9 +36,9 @@ def each_array(value: Any, convert: Convert) -> Any:
     return [each_array(v, convert) for v in value] if isinstance(value, list) else value
 
 
-def arrays_in(value: Any) -> list[np.ndarray]:
+def arrays_in(value: Any) -> list[Any]:
     values = value if isinstance(value, list) else [value]
-    return [v for v in values if isinstance(v, np.ndarray)]
+    return [v for v in values if is_array(v)]
 
 
 def results_of(result: Any) -> list[np.ndarray]:
@@ -57,7 +59,8 @@ class Problem:
         self.bound.apply_defaults()
         self.expected = self.run(self.reference, self.bound.arguments)
         scale = magnitudes(self.reference, self.bound, self.expected, case.length, self.run)
-        self.tolerances = [tolerance(rounding(dtype), case.length, m) for m in scale]
+        epsilon, inputs = rounding(dtype), TF32_ROUNDING if case.algo == "tensor_core" else 0
+        self.tolerances = [tolerance(epsilon, case.length, m, inputs) for m in scale]
 
     def arguments(self, convert: Convert = np.copy) -> dict[str, Any]:
         """Fresh arguments; what is updated in place stays contiguous."""
@@ -65,6 +68,10 @@ class Problem:
             name: each_array(value, np.copy if name in self.case.in_place else convert)
             for name, value in self.bound.arguments.items()
         }
+
+    def arguments_on(self, backend: Backend) -> dict[str, Any]:
+        """Fresh arguments on its device."""
+        return {name: backend.put(value) for name, value in self.arguments().items()}
 
     def run(self, function: Callable[..., Any], arguments: Any, **more: Any) -> list[np.ndarray]:
         """The results, and after them whatever was updated in place."""
@@ -141,41 +148,39 @@ class Guarded:
         return all(bool(np.all(part == SENTINEL)) for part in around)
 
 
+def as_out(p: Problem, arrays: list[Any]) -> Any:
+    """What `out` takes: an array, or a tuple of several."""
+    return arrays[0] if len(arrays) == 1 and p.name != "concat_backward" else tuple(arrays)
+
+
 def check_out(p: Problem, compiled: Callable[..., Any], first: list[np.ndarray]) -> None:
-    arguments = p.arguments()
-    count = len(first) - len(p.case.in_place)
-    guarded = [Guarded(a) for a in first[:count]]
-    single = len(guarded) == 1 and p.name != "concat_backward"
-    arguments["out"] = guarded[0].out if single else tuple(g.out for g in guarded)
-    results = p.call(compiled, arguments)
+    guarded = [Guarded(a) for a in first[: len(first) - len(p.case.in_place)]]
+    out = as_out(p, [g.out for g in guarded])
+    results = p.call(compiled, {**p.arguments(), "out": out})
     for result, g in zip(results, guarded, strict=False):
         assert result is g.out
         assert g.is_intact(), "memory beside out was written"
     assert_same_bits(results, first, "with out=")
 
 
-@pytest.fixture(params=ISAS)
-def isa(request: pytest.FixtureRequest) -> Iterator[str]:
-    _C.set_isa(request.param)
-    assert _C.isa() == request.param
-    yield request.param
-    assert _C.isa() == request.param
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f32", "f64"])
-@pytest.mark.parametrize(("primitive", "case"), ALL_CASES)
-def test_primitive(primitive: str, case: Case, isa: str, dtype: type) -> None:
-    p = problem(primitive, case, dtype)
-    compiled = getattr(_C, primitive)
-    _C.set_num_threads(1)
-
-    arguments = p.arguments()
-    first = [a.copy() for a in p.call(compiled, arguments)]
+def check_first(
+    p: Problem, backend: Backend, compiled: Callable[..., Any]
+) -> tuple[dict[str, Any], list[np.ndarray]]:
+    """One run, against the reference: its arguments and results."""
+    arguments = p.arguments_on(backend)
+    first = [backend.get(a).copy() for a in p.call(compiled, arguments)]
     assert_matches_reference(first, p)
     for name, value in p.bound.arguments.items():
-        if name not in case.in_place:
-            assert_same_bits(arrays_in(arguments[name]), arrays_in(value), f"{name} has changed")
+        if name not in p.case.in_place:
+            after = [backend.get(a) for a in arrays_in(arguments[name])]
+            assert_same_bits(after, arrays_in(value), f"{name} has changed")
+    return arguments, first
 
+
+def check_cpu(p: Problem, backend: Backend) -> None:
+    compiled = getattr(_C, p.name)
+    _C.set_num_threads(1)
+    arguments, first = check_first(p, backend, compiled)
     if "out" in arguments:
         check_out(p, compiled, first)
     for convert in (strided, transposed):
@@ -191,11 +196,64 @@ def test_primitive(primitive: str, case: Case, isa: str, dtype: type) -> None:
         _C.set_last_level_cache(cache)
 
 
+def check_device(p: Problem, backend: Backend) -> None:
+    compiled = getattr(_C, p.name)
+    arguments, first = check_first(p, backend, compiled)
+    if "out" in arguments:
+        count = len(first) - len(p.case.in_place)
+        filled = [backend.put(np.full_like(a, SENTINEL)) for a in first[:count]]
+        results = p.call(compiled, {**p.arguments_on(backend), "out": as_out(p, filled)})
+        assert all(result is out for result, out in zip(results, filled, strict=False))
+        assert_same_bits([backend.get(a) for a in results], first, "with out=")
+    if backend.device == "emu":
+        check_emulated(p, backend, first)
+
+
+def check_emulated(p: Problem, backend: Backend, first: list[np.ndarray]) -> None:
+    """The order of threads makes no difference, and the checked build finds no fault."""
+    compiled = getattr(_C, p.name)
+
+    def again() -> list[np.ndarray]:
+        return [backend.get(a) for a in p.call(compiled, p.arguments_on(backend))]
+
+    for order in ("backward", "random"):
+        with emu.order(order, seed=zlib.crc32(p.case.name.encode())):
+            assert_same_bits(again(), first, f"threads in {order} order")
+    if sum(a.size for v in p.bound.arguments.values() for a in arrays_in(v)) <= CHECKED_ELEMENTS:
+        with emu.checked():
+            assert_same_bits(again(), first, "checked")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Rows of `test_primitive`: a case on every backend and dtype that has its algorithm."""
+    if metafunc.function is not test_primitive:
+        return
+    rows = [
+        pytest.param(
+            primitive, case, backend, dtype, id=f"{backend}-{primitive}-{case.name}-{name}"
+        )
+        for primitive, cases in sorted(CASES.items())
+        for case in cases
+        for backend in backends(metafunc.config)
+        for name, dtype in backend.dtypes.items()
+        if case.algo in backend.algorithms
+    ]
+    metafunc.parametrize(("primitive", "case", "backend", "dtype"), rows, indirect=["backend"])
+
+
+def test_primitive(primitive: str, case: Case, backend: Backend, dtype: type) -> None:
+    p = problem(primitive, case, dtype)
+    if backend.device == "cpu":
+        check_cpu(p, backend)
+    else:
+        check_device(p, backend)
+
+
 @pytest.mark.skipif(
     not {"avx2", "avx512"} <= set(_C.available_isas()), reason="this CPU does not have both"
 )
 @pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f32", "f64"])
-@pytest.mark.parametrize(("primitive", "case"), ALL_CASES)
+@pytest.mark.parametrize(("primitive", "case"), CPU_CASES)
 def test_avx2_and_avx512_give_the_same_bits(primitive: str, case: Case, dtype: type) -> None:
     p = problem(primitive, case, dtype)
     _C.set_isa("avx2")

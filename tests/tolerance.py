@@ -19,16 +19,21 @@ def largest(*arrays: Array | None) -> float:
     return float(max(finite, default=0.0))
 
 
-def tolerance(epsilon: float, length: int, magnitude: Any) -> Any:
-    """epsilon * (16 + 4 sqrt(length)) * magnitude.
+# TF32 keeps 10 bits of the mantissa: half a unit in the last place of each of a product's inputs.
+TF32_ROUNDING = 2 * 2.0**-11
+
+
+def tolerance(epsilon: float, length: int, magnitude: Any, inputs: float = 0.0) -> Any:
+    """(epsilon * (16 + 4 sqrt(length)) + inputs) * magnitude.
 
     Rounding errors of a sum of `length` terms grow as sqrt(length): with a factor of 4 the bound
     of Higham & Mary (2019, "A new approach to probabilistic rounding error analysis", theorem 2.4)
     fails with a probability below 1e-3 in theory and never in practice, for it assumes one long
     chain and kernels sum in many lanes. 16 stands for the few operations beside the sum: bias,
-    division, exponential, a transform. `magnitude` is the sum of the absolute terms.
+    division, exponential, a transform. `magnitude` is the sum of the absolute terms, and `inputs`
+    bounds what rounding does to a term before it is added.
     """
-    return epsilon * (16 + 4 * np.sqrt(max(length, 1))) * magnitude
+    return (epsilon * (16 + 4 * np.sqrt(max(length, 1))) + inputs) * magnitude
 
 
 def rounding(dtype: DTypeLike) -> float:

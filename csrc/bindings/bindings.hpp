@@ -14,6 +14,7 @@ void def(py::module_& m, const char* name, F function, const Args&... args) {
   m.def(name, function, args..., py::call_guard<py::gil_scoped_release>());
 }
 
+void register_device(py::module_& m);
 void register_conv2d(py::module_& m);
 void register_linear(py::module_& m);
 void register_activation(py::module_& m);

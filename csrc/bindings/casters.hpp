@@ -13,6 +13,11 @@ namespace convolith::bindings {
 
 namespace py = pybind11;
 
+// What Python holds of an array that lives on a device.
+struct DeviceArray {
+  Array array;
+};
+
 inline std::string describe(py::handle h) {
   std::string text = py::repr(h);
   if (text.size() > 60) text = text.substr(0, 57) + "...";
@@ -95,12 +100,17 @@ using convolith::Shape;
 using convolith::Target;
 using convolith::Targets;
 
-// Array: any ndarray; one that is not contiguous is copied for the call.
+// Array: a DeviceArray, or any ndarray; one that is not contiguous is copied for the call.
 template <>
 struct type_caster<Array> {
   PYBIND11_TYPE_CASTER(Array, const_name("numpy.ndarray"));
 
   bool load(handle source, bool) {
+    if (isinstance<convolith::bindings::DeviceArray>(source)) {
+      value = source.cast<const convolith::bindings::DeviceArray&>().array;
+      value.object = source.ptr();
+      return true;
+    }
     if (!isinstance<array>(source)) {
       value.unfit = convolith::bindings::a_type(source);
       return true;
@@ -114,7 +124,8 @@ struct type_caster<Array> {
 
   // A result that is an argument goes back as that object, one that views an argument keeps it alive, and one that
   // ops/ allocated returns to the pool when its last view dies.
-  static handle cast(const Array& a, return_value_policy, handle) {
+  static handle cast(const Array& a, return_value_policy policy, handle parent) {
+    if (a.device != convolith::Device::cpu) return cast_on_device(a, policy, parent);
     const std::vector<ssize_t> shape(a.shape.dim, a.shape.dim + a.shape.rank);
     const pybind11::dtype type = a.dtype == convolith::DType::f32   ? pybind11::dtype::of<float>()
                                  : a.dtype == convolith::DType::f64 ? pybind11::dtype::of<double>()
@@ -128,14 +139,29 @@ struct type_caster<Array> {
                         [](void* p) { delete static_cast<std::shared_ptr<void>*>(p); });
     return array(type, shape, a.data, owner).release();
   }
+
+ private:
+  static handle cast_on_device(const Array& a, return_value_policy, handle) {
+    using convolith::bindings::DeviceArray;
+    const handle argument(static_cast<PyObject*>(a.object));
+    if (argument && argument.cast<const DeviceArray&>().array.shape == a.shape) return argument.inc_ref();
+    DeviceArray result{a};
+    result.array.object = nullptr;
+    return pybind11::cast(std::move(result)).release();
+  }
 };
 
-// Target: an ndarray as it comes, never a copy.
+// Target: a DeviceArray, or an ndarray as it comes, never a copy.
 template <>
 struct type_caster<Target> {
   PYBIND11_TYPE_CASTER(Target, const_name("numpy.ndarray"));
 
   bool load(handle source, bool) {
+    if (isinstance<convolith::bindings::DeviceArray>(source)) {
+      static_cast<Array&>(value) = source.cast<const convolith::bindings::DeviceArray&>().array;
+      value.object = source.ptr();
+      return true;
+    }
     if (!isinstance<array>(source)) {
       value.unfit = convolith::bindings::a_type(source);
       return true;

@@ -8,13 +8,15 @@ void register_conv2d(py::module_& m) {
       m, "conv2d_plan",
       [](const Text& direction, const ShapeArg& input_shape, const ShapeArg& weight_shape, const PairArg& stride,
          const PaddingArg& padding, const PairArg& dilation, const Int& groups, const Text& padding_mode,
-         const Text& algo, const Text& dtype) {
-        const ops::Conv2dReport r = ops::conv2d_plan(direction, input_shape, weight_shape,
-                                                     {stride, padding, dilation, groups, padding_mode, algo}, dtype);
+         const Text& algo, const Text& dtype, const Text& device) {
+        const ops::Conv2dReport r =
+            ops::conv2d_plan(direction, input_shape, weight_shape,
+                             {stride, padding, dilation, groups, padding_mode, algo}, dtype, device);
         return std::tuple(r.algo, r.reason, r.flops, r.bytes);
       },
       "direction"_a, "input_shape"_a, "weight_shape"_a, py::kw_only(), "stride"_a = 1, "padding"_a = 0,
-      "dilation"_a = 1, "groups"_a = 1, "padding_mode"_a = "zeros", "algo"_a = "auto", "dtype"_a = "float32");
+      "dilation"_a = 1, "groups"_a = 1, "padding_mode"_a = "zeros", "algo"_a = "auto", "dtype"_a = "float32",
+      "device"_a = "cpu");
   def(
       m, "conv2d_forward",
       [](const Array& x, const Array& w, const MaybeArray& bias, const PairArg& stride, const PaddingArg& padding,

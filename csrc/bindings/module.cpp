@@ -20,7 +20,6 @@ std::map<std::string, std::string> build_info() {
 #endif
       {"build_type", CONVOLITH_BUILD_TYPE},
       {"openmp", std::to_string(_OPENMP)},
-      {"cuda", "not built: this version has CPU kernels only"},
   };
 }
 
@@ -58,6 +57,7 @@ PYBIND11_MODULE(_C, m) {
         {"in_use", s.in_use}, {"idle", s.idle}, {"system_allocations", s.system_allocations}};
   });
 
+  register_device(m);
   register_conv2d(m);
   register_linear(m);
   register_activation(m);

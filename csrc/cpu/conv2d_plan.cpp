@@ -54,6 +54,8 @@ Conv2dPlan choose(const Conv2d& p, Direction direction, bool exact) {
       return asked(depthwise);
     case Algorithm::winograd:
       return asked(exact ? "inexact algorithms to be allowed (CONVOLITH_EXACT, convolith.exact)" : winograd);
+    case Algorithm::tensor_core:
+      return asked("a GPU");
     case Algorithm::automatic:
       break;
   }

@@ -8,7 +8,7 @@ namespace {
 template <class Run>
 Array forward(const Check& check, const Array& x, const MaybeTarget& out, const Run& run) {
   check.floating(x, "x");
-  const Array y = check.output(out, x.shape, x.dtype, {&x}, true);
+  const Array y = check.output(out, x.shape, x, {&x}, true);
   by_dtype(x.dtype, [&]<class T>(T) { run(kernels<T>(x.device), x.ptr<T>(), y.ptr<T>()); });
   return y;
 }
@@ -19,9 +19,9 @@ Array backward(const Check& check, const Array& dy, const Array& kept, const cha
                const Run& run) {
   check.floating(dy, "dy");
   check.floating(kept, name);
-  check.same_dtype(dy, "dy", kept, name);
+  check.alike(dy, "dy", kept, name);
   check.same_shape(dy, "dy", kept, name);
-  const Array dx = check.output(out, dy.shape, dy.dtype, {&dy, &kept}, true);
+  const Array dx = check.output(out, dy.shape, dy, {&dy, &kept}, true);
   by_dtype(dy.dtype, [&]<class T>(T) { run(kernels<T>(dy.device), dy.ptr<T>(), kept.ptr<T>(), dx.ptr<T>()); });
   return dx;
 }

@@ -19,7 +19,7 @@ BatchNorm problem(const Check& check, const Array& x, const Text& activation, co
 
 void like_x(const Check& check, const Array& v, const char* name, const Array& x) {
   check.floating(v, name);
-  check.same_dtype(v, name, x, "x");
+  check.alike(v, name, x, "x");
   check.same_shape(v, name, x, "x");
 }
 
@@ -51,11 +51,11 @@ Arrays batch_norm_forward(const Array& x, const MaybeArray& weight, const MaybeA
                 text(x.shape));
   if (running_mean) check.channels(*running_mean, "running_mean", x, p.C);
   if (running_var) check.channels(*running_var, "running_var", x, p.C);
-  if (p.training && running_mean) check.in_place(*running_mean, "running_mean", Shape{p.C}, x.dtype);
-  if (p.training && running_var) check.in_place(*running_var, "running_var", Shape{p.C}, x.dtype);
+  if (p.training && running_mean) check.in_place(*running_mean, "running_mean", Shape{p.C}, x, "x");
+  if (p.training && running_var) check.in_place(*running_var, "running_var", Shape{p.C}, x, "x");
   if (p.training && running_mean && running_var)
     check.apart(*running_mean, "running_mean", *running_var, "running_var");
-  Arrays results = check.outputs(out, {{x.shape, x.dtype}, {Shape{p.C}, x.dtype}, {Shape{p.C}, x.dtype}},
+  Arrays results = check.outputs(out, {{x.shape, x.dtype}, {Shape{p.C}, x.dtype}, {Shape{p.C}, x.dtype}}, x,
                                  {&x, residual ? &*residual : &x}, true);
   for (const Array& result : results.items) {
     if (weight) check.apart(result, "out", *weight, "weight");
@@ -87,7 +87,7 @@ Arrays batch_norm_backward(const Array& dy, const Array& x, const MaybeArray& we
   check.channels(invstd, "invstd", x, p.C);
   std::vector<Check::Wanted> wanted{{x.shape, x.dtype}, {Shape{p.C}, x.dtype}, {Shape{p.C}, x.dtype}};
   if (y) wanted.push_back({x.shape, x.dtype});
-  Arrays results = check.outputs(out, wanted, {&dy, &x, y ? &*y : &x}, true);
+  Arrays results = check.outputs(out, wanted, x, {&dy, &x, y ? &*y : &x}, true);
   for (const Array& result : results.items) {
     if (weight) check.apart(result, "out", *weight, "weight");
     if (bias) check.apart(result, "out", *bias, "bias");

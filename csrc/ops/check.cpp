@@ -30,11 +30,30 @@ const char* name_of(DType dtype) {
   return "another dtype";
 }
 
+const char* name_of(Device device) {
+  switch (device) {
+    case Device::cpu:
+      return "cpu";
+    case Device::emu:
+      return "emu";
+    case Device::cuda:
+      break;
+  }
+  return "cuda";
+}
+
 Activation Check::activation(const Text& arg) const {
   const std::string& name = string(arg, "activation");
   if (name == "identity") return Activation::identity;
   if (name == "relu") return Activation::relu;
   value_error("activation must be 'identity' or 'relu', got '", name, "'");
+}
+
+Device Check::device(const Text& arg) const {
+  const std::string& name = string(arg, "device");
+  for (const Device device : {Device::cpu, Device::emu, Device::cuda})
+    if (name == name_of(device)) return device;
+  value_error("device must be 'cpu', 'emu' or 'cuda', got '", name, "'");
 }
 
 double Check::finite(const Real& arg, const char* name) const {
@@ -83,7 +102,13 @@ void Check::floating(const Array& x, const char* name, int rank, const char* axe
   require(x.shape.rank == rank, name, " must be ", axes, " with ", rank, " axes, got shape ", text(x.shape));
 }
 
-void Check::same_dtype(const Array& x, const char* x_name, const Array& y, const char* y_name) const {
+void Check::same_device(const Array& x, const char* x_name, const Array& y, const char* y_name) const {
+  require(x.device == y.device, x_name, " is on ", name_of(x.device), " but ", y_name, " is on ", name_of(y.device),
+          "; move one of them with .to()");
+}
+
+void Check::alike(const Array& x, const char* x_name, const Array& y, const char* y_name) const {
+  same_device(x, x_name, y, y_name);
   if (x.dtype != y.dtype)
     type_error(x_name, " is ", name_of(x.dtype), " but ", y_name, " is ", name_of(y.dtype), "; cast one of them");
 }
@@ -110,13 +135,16 @@ void Check::nchw(const Array& x, const char* name) const {
 
 void Check::channels(const Array& v, const char* name, const Array& x, std::int64_t channels) const {
   floating(v, name);
-  same_dtype(x, "x", v, name);
+  alike(x, "x", v, name);
   has_shape(v, name, Shape{channels});
 }
 
-void Check::in_place(const Target& target, const char* name, const Shape& shape, DType dtype) const {
+void Check::in_place(const Target& target, const char* name, const Shape& shape, const Array& x,
+                     const char* x_name) const {
   floating(target, name);
-  if (target.dtype != dtype) type_error(name, " is ", name_of(target.dtype), " but ", name_of(dtype), " is expected");
+  same_device(x, x_name, target, name);
+  if (target.dtype != x.dtype)
+    type_error(name, " is ", name_of(target.dtype), " but ", name_of(x.dtype), " is expected");
   has_shape(target, name, shape);
   require(target.writeable, name, " is updated in place but is read-only");
   require(target.contiguous, name, " is updated in place and must be C-contiguous");
@@ -126,21 +154,16 @@ void Check::apart(const Array& x, const char* x_name, const Array& y, const char
   require(disjoint(x, y), x_name, " shares memory with ", y_name);
 }
 
-Array Check::output(const MaybeTarget& out, const Shape& shape, DType dtype, std::initializer_list<const Array*> inputs,
-                    bool elementwise, const char* name) const {
-  Array y;
-  if (!out) {
-    y.shape = shape;
-    y.dtype = dtype;
-    y.owner = acquire_shared(y.bytes());
-    y.data = y.owner.get();
-    return y;
-  }
-  y = *out;
+Array Check::output(const MaybeTarget& out, const Wanted& wanted, const Array& like,
+                    std::initializer_list<const Array*> inputs, bool elementwise, const char* name) const {
+  if (!out) return allocate(wanted.shape, wanted.dtype, like.device);
+  const Array y = *out;
   array(y, name);
-  if (y.dtype != dtype)
-    type_error(name, " must be ", name_of(dtype), ", got ", y.dtype == DType::other ? y.unfit : name_of(y.dtype));
-  has_shape(y, name, shape);
+  same_device(like, "the input", y, name);
+  if (y.dtype != wanted.dtype)
+    type_error(name, " must be ", name_of(wanted.dtype), ", got ",
+               y.dtype == DType::other ? y.unfit : name_of(y.dtype));
+  has_shape(y, name, wanted.shape);
   require(out->writeable, name, " is read-only");
   require(out->contiguous, name, " must be C-contiguous");
   for (const Array* x : inputs)
@@ -148,7 +171,7 @@ Array Check::output(const MaybeTarget& out, const Shape& shape, DType dtype, std
   return y;
 }
 
-Arrays Check::outputs(const MaybeTargets& out, const std::vector<Wanted>& wanted,
+Arrays Check::outputs(const MaybeTargets& out, const std::vector<Wanted>& wanted, const Array& like,
                       std::initializer_list<const Array*> inputs, bool elementwise) const {
   Arrays results;
   if (out) {
@@ -160,8 +183,7 @@ Arrays Check::outputs(const MaybeTargets& out, const std::vector<Wanted>& wanted
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     const std::string name = "out[" + std::to_string(i) + "]";
     const MaybeTarget target = out ? out->items[i] : MaybeTarget{};
-    results.items.push_back(
-        output(target, wanted[i].shape, wanted[i].dtype, inputs, elementwise && i == 0, name.c_str()));
+    results.items.push_back(output(target, wanted[i], like, inputs, elementwise && i == 0, name.c_str()));
     if (!target) results.object = nullptr;  // some of it is new
     for (std::size_t j = 0; target && j < i; ++j)
       apart(results.items[i], name.c_str(), results.items[j], "another result");

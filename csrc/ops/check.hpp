@@ -8,8 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "../kernels.hpp"
-#include "../memory.hpp"
+#include "../runtime.hpp"
 #include "arguments.hpp"
 
 namespace convolith {
@@ -21,6 +20,7 @@ struct TypeError : std::runtime_error {
 
 std::string text(const Shape& shape);  // "(8, 3, 32, 32)"
 const char* name_of(DType dtype);
+const char* name_of(Device device);
 
 // Calls f(T{}) with the C++ type of a floating dtype.
 template <class F>
@@ -60,6 +60,7 @@ class Check {
   const std::string& string(const Text& arg, const char* name) const { return value(arg, name, "a str"); }
   const Shape& shape(const ShapeArg& arg, const char* name) const { return value(arg, name, "a tuple of ints"); }
   Activation activation(const Text& arg) const;
+  Device device(const Text& arg) const;
   double finite(const Real& arg, const char* name) const;
   double at_least_zero(const Real& arg, const char* name) const;
   double within(const Real& arg, const char* name, double least, double most) const;
@@ -71,30 +72,35 @@ class Check {
   void array(const Array& x, const char* name) const;     // an array, of some dtype we know
   void floating(const Array& x, const char* name) const;  // float32 or float64
   void floating(const Array& x, const char* name, int rank, const char* axes) const;
-  void same_dtype(const Array& x, const char* x_name, const Array& y, const char* y_name) const;
+  void same_device(const Array& x, const char* x_name, const Array& y, const char* y_name) const;
+  void alike(const Array& x, const char* x_name, const Array& y, const char* y_name) const;  // dtype and device
   void same_shape(const Array& x, const char* x_name, const Array& y, const char* y_name) const;
   void has_shape(const Array& x, const char* name, const Shape& expected) const;
   void int64(const Array& x, const char* name) const;
   void nchw(const Array& x, const char* name) const;  // floating, rank 4, no empty axis but N
   // A vector of C values of x's dtype.
   void channels(const Array& v, const char* name, const Array& x, std::int64_t channels) const;
-  // What is updated in place: contiguous, writeable, of x's shape and dtype.
-  void in_place(const Target& target, const char* name, const Shape& shape, DType dtype) const;
+  // What is updated in place: contiguous, writeable, of that shape, like x in dtype and device.
+  void in_place(const Target& target, const char* name, const Shape& shape, const Array& x, const char* x_name) const;
 
   // Does not share memory with y.
   void apart(const Array& x, const char* x_name, const Array& y, const char* y_name) const;
 
-  // The result: `out` where it is given and fits, else fresh memory.  `out` may not share memory with `inputs`,
-  // except that an element-wise operator may write exactly over its own input.
-  Array output(const MaybeTarget& out, const Shape& shape, DType dtype, std::initializer_list<const Array*> inputs,
-               bool elementwise = false, const char* name = "out") const;
-  // Several results, none of which may share memory with another; `elementwise` is about the first one.
+  // The result, where `like` lives: `out` where it is given and fits, else fresh memory.  `out` may not share memory
+  // with `inputs`, except that an element-wise operator may write exactly over its own input.
   struct Wanted {
     Shape shape;
     DType dtype;
   };
-  Arrays outputs(const MaybeTargets& out, const std::vector<Wanted>& wanted, std::initializer_list<const Array*> inputs,
-                 bool elementwise = false) const;
+  Array output(const MaybeTarget& out, const Wanted& wanted, const Array& like,
+               std::initializer_list<const Array*> inputs, bool elementwise = false, const char* name = "out") const;
+  Array output(const MaybeTarget& out, const Shape& shape, const Array& like,
+               std::initializer_list<const Array*> inputs, bool elementwise = false) const {
+    return output(out, Wanted{shape, like.dtype}, like, inputs, elementwise);
+  }
+  // Several results, none of which may share memory with another; `elementwise` is about the first one.
+  Arrays outputs(const MaybeTargets& out, const std::vector<Wanted>& wanted, const Array& like,
+                 std::initializer_list<const Array*> inputs, bool elementwise = false) const;
 
  private:
   template <class... Parts>

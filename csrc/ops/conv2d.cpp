@@ -12,7 +12,8 @@ Algorithm algorithm_named(const Check& check, const Text& arg) {
   const std::string& name = check.string(arg, "algo");
   for (int i = 0; i < static_cast<int>(std::size(algorithm_names)); ++i)
     if (name == algorithm_names[i]) return static_cast<Algorithm>(i);
-  check.value_error("algo must be 'auto', 'direct', 'gemm', 'depthwise' or 'winograd', got '", name, "'");
+  check.value_error("algo must be 'auto', 'direct', 'gemm', 'depthwise', 'winograd' or 'tensor_core', got '", name,
+                    "'");
 }
 
 PaddingMode mode_named(const Check& check, const Text& arg) {
@@ -106,7 +107,7 @@ Direction direction_named(const Check& check, const Text& arg) {
 }  // namespace
 
 Conv2dReport conv2d_plan(const Text& direction, const ShapeArg& input_shape, const ShapeArg& weight_shape,
-                         const Conv2dOptions& options, const Text& dtype) {
+                         const Conv2dOptions& options, const Text& dtype, const Text& device) {
   const Check check("conv2d_plan");
   const Direction which = direction_named(check, direction);
   Conv2d p = resolve(check, check.shape(input_shape, "input_shape"), "input_shape",
@@ -114,8 +115,8 @@ Conv2dReport conv2d_plan(const Text& direction, const ShapeArg& input_shape, con
   const std::string& type = check.string(dtype, "dtype");
   check.require(type == "float32" || type == "float64", "dtype must be 'float32' or 'float64', got '", type, "'");
   const bool f32 = type == "float32";
-  const Conv2dPlan chosen =
-      f32 ? plan<float>(check, Device::cpu, which, p) : plan<double>(check, Device::cpu, which, p);
+  const Device where = check.device(device);
+  const Conv2dPlan chosen = f32 ? plan<float>(check, where, which, p) : plan<double>(check, where, which, p);
   const std::int64_t weights = p.K * (p.C / p.G) * p.R * p.S;
   const std::int64_t elements = p.N * p.C * p.H * p.W + weights + p.N * p.K * p.P * p.Q;
   return {name_of(p.algorithm), chosen.reason, 2 * p.N * p.P * p.Q * weights, elements * (f32 ? 4 : 8)};
@@ -131,7 +132,7 @@ MaybeArray conv2d_prepare_weight(const Array& w, const ShapeArg& input_shape, co
   by_dtype(w.dtype, [&]<class T>(T) {
     const Conv2dPlan chosen = plan<T>(check, w.device, Direction::forward, p);
     if (chosen.prepared == 0) return;
-    prepared = check.output({}, Shape{p.K, p.C / p.G, chosen.prepared}, w.dtype, {});
+    prepared = check.output({}, Shape{p.K, p.C / p.G, chosen.prepared}, w, {});
     kernels<T>(w.device).conv2d_prepare_weight(p, w.ptr<T>(), prepared->ptr<T>());
   });
   return prepared;
@@ -143,27 +144,27 @@ Array conv2d_forward(const Array& x, const Array& w, const MaybeArray& bias, con
   const Check check("conv2d");
   check.floating(x, "x");
   check.floating(w, "w");
-  check.same_dtype(x, "x", w, "w");
+  check.alike(x, "x", w, "w");
   Conv2d p = resolve(check, x.shape, "x", w.shape, "w", options);
   p.activation = check.activation(activation);
   if (bias) check.channels(*bias, "bias", x, p.K);
   const Shape shape{p.N, p.K, p.P, p.Q};
   if (residual) {
-    check.same_dtype(x, "x", *residual, "residual");
+    check.alike(x, "x", *residual, "residual");
     check.require(residual->shape == shape, "residual is ", text(residual->shape), " but the output is ", text(shape));
   }
   p.prepared = prepared.has_value();
   by_dtype(x.dtype, [&]<class T>(T) {
     const Conv2dPlan chosen = plan<T>(check, x.device, Direction::forward, p);
     if (!prepared) return;
-    check.same_dtype(x, "x", *prepared, "prepared");
+    check.alike(x, "x", *prepared, "prepared");
     const Shape expected{p.K, p.C / p.G, chosen.prepared};
     check.require(prepared->shape == expected, "prepared is ", text(prepared->shape), " but algo '",
                   name_of(p.algorithm), "' on this instruction set expects ", text(expected),
                   "; conv2d_prepare_weight makes it");
   });
   const std::initializer_list<const Array*> inputs{&x, &w, residual ? &*residual : &x, prepared ? &*prepared : &x};
-  const Array y = check.output(out, shape, x.dtype, inputs);
+  const Array y = check.output(out, shape, x, inputs);
   by_dtype(x.dtype, [&]<class T>(T) {
     kernels<T>(x.device).conv2d_forward(p, x.ptr<T>(), w.ptr<T>(), prepared ? prepared->ptr<T>() : nullptr,
                                         bias ? bias->ptr<T>() : nullptr, residual ? residual->ptr<T>() : nullptr,
@@ -177,12 +178,12 @@ Array conv2d_backward_input(const Array& dy, const Array& w, const ShapeArg& inp
   const Check check("conv2d");
   check.floating(dy, "dy");
   check.floating(w, "w");
-  check.same_dtype(dy, "dy", w, "w");
+  check.alike(dy, "dy", w, "w");
   const Shape& x = check.shape(input_shape, "input_shape");
   Conv2d p = resolve(check, x, "input_shape", w.shape, "w", options);
   check_gradient(check, dy, p);
   by_dtype(dy.dtype, [&]<class T>(T) { plan<T>(check, dy.device, Direction::backward_input, p); });
-  const Array dx = check.output(out, x, dy.dtype, {&dy, &w});
+  const Array dx = check.output(out, x, dy, {&dy, &w});
   by_dtype(dy.dtype,
            [&]<class T>(T) { kernels<T>(dy.device).conv2d_backward_input(p, dy.ptr<T>(), w.ptr<T>(), dx.ptr<T>()); });
   return dx;
@@ -193,12 +194,12 @@ Array conv2d_backward_weight(const Array& dy, const Array& x, const ShapeArg& we
   const Check check("conv2d");
   check.floating(dy, "dy");
   check.floating(x, "x");
-  check.same_dtype(dy, "dy", x, "x");
+  check.alike(dy, "dy", x, "x");
   const Shape& w = check.shape(weight_shape, "weight_shape");
   Conv2d p = resolve(check, x.shape, "x", w, "weight_shape", options);
   check_gradient(check, dy, p);
   by_dtype(x.dtype, [&]<class T>(T) { plan<T>(check, x.device, Direction::backward_weight, p); });
-  const Array dw = check.output(out, w, x.dtype, {&dy, &x});
+  const Array dw = check.output(out, w, x, {&dy, &x});
   by_dtype(x.dtype,
            [&]<class T>(T) { kernels<T>(x.device).conv2d_backward_weight(p, dy.ptr<T>(), x.ptr<T>(), dw.ptr<T>()); });
   return dw;
@@ -208,7 +209,7 @@ Array conv2d_backward_bias(const Array& dy, const MaybeTarget& out) {
   const Check check("conv2d");
   check.nchw(dy, "dy");
   const BiasSum p{dy.shape[0], dy.shape[1], dy.shape[2] * dy.shape[3]};
-  const Array dbias = check.output(out, Shape{p.K}, dy.dtype, {&dy});
+  const Array dbias = check.output(out, Shape{p.K}, dy, {&dy});
   by_dtype(dy.dtype, [&]<class T>(T) { kernels<T>(dy.device).bias_sum(p, dy.ptr<T>(), dbias.ptr<T>()); });
   return dbias;
 }

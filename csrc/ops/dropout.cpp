@@ -8,9 +8,14 @@ Array apply(const Array& x, const char* name, const Real& p, const Unsigned& see
             const MaybeTarget& out) {
   const Check check("dropout");
   check.floating(x, name);
-  const Dropout problem{x.size(), check.within(p, "p", 0, 1), check.uint64(seed, "seed"),
+  const bool channels = x.shape.rank >= 3;
+  const Dropout problem{x.size(),
+                        channels ? x.shape[1] : 1,
+                        channels ? x.shape.size(2, x.shape.rank) : 1,
+                        check.within(p, "p", 0, 1),
+                        check.uint64(seed, "seed"),
                         check.uint64(offset, "offset")};
-  const Array y = check.output(out, x.shape, x.dtype, {&x}, true);
+  const Array y = check.output(out, x.shape, x, {&x}, true);
   by_dtype(x.dtype, [&]<class T>(T) { kernels<T>(x.device).dropout(problem, x.ptr<T>(), y.ptr<T>()); });
   return y;
 }

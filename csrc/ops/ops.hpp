@@ -10,6 +10,10 @@
 
 namespace convolith::ops {
 
+// device.cpp: a copy of x, of any shape, on 'cpu', 'emu' or 'cuda'
+Array to_device(const Array& x, const Text& device);
+void assign(const Array& x, const Array& values);  // writes to x, which is on a device
+
 // conv2d.cpp: x (N, C, H, W), w (K, C/G, R, S), bias (K), residual and y (N, K, P, Q)
 struct Conv2dOptions {
   const PairArg& stride;
@@ -24,7 +28,7 @@ struct Conv2dReport {
   std::int64_t flops, bytes;
 };
 Conv2dReport conv2d_plan(const Text& direction, const ShapeArg& input_shape, const ShapeArg& weight_shape,
-                         const Conv2dOptions& options, const Text& dtype);
+                         const Conv2dOptions& options, const Text& dtype, const Text& device);
 Array conv2d_forward(const Array& x, const Array& w, const MaybeArray& bias, const Conv2dOptions& options,
                      const MaybeArray& residual, const Text& activation, const MaybeArray& prepared,
                      const MaybeTarget& out);

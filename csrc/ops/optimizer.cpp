@@ -6,15 +6,15 @@ namespace {
 
 void check_param(const Check& check, const Target& param, const Array& grad) {
   check.floating(param, "param");
-  check.in_place(param, "param", param.shape, param.dtype);
+  check.in_place(param, "param", param.shape, param, "param");
   check.floating(grad, "grad");
-  check.same_dtype(param, "param", grad, "grad");
+  check.alike(param, "param", grad, "grad");
   check.same_shape(param, "param", grad, "grad");
   check.apart(param, "param", grad, "grad");
 }
 
 void check_state(const Check& check, const Target& state, const char* name, const Target& param, const Array& grad) {
-  check.in_place(state, name, param.shape, param.dtype);
+  check.in_place(state, name, param.shape, param, "param");
   check.apart(state, name, param, "param");
   check.apart(state, name, grad, "grad");
 }

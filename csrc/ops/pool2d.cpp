@@ -83,7 +83,7 @@ template <class Run>
 Arrays extremes(const Check& check, const Array& x, std::int64_t P, std::int64_t Q, const MaybeTargets& out,
                 const Run& run) {
   const Shape y{x.shape[0], x.shape[1], P, Q};
-  Arrays results = check.outputs(out, {{y, x.dtype}, {y, DType::i64}}, {&x});
+  Arrays results = check.outputs(out, {{y, x.dtype}, {y, DType::i64}}, x, {&x});
   by_dtype(x.dtype, [&]<class T>(T) {
     run(kernels<T>(x.device), x.ptr<T>(), results.items[0].ptr<T>(), results.items[1].ptr<std::int64_t>());
   });
@@ -100,11 +100,13 @@ Array scatter(const char* family, const Array& dy, const Array& indices, const S
   const Check check(family);
   check.nchw(dy, "dy");
   check.int64(indices, "indices");
+  check.same_device(dy, "dy", indices, "indices");
   check.same_shape(dy, "dy", indices, "indices");
   const Shape& shape = input_nchw(check, input_shape);
   check.require(shape[0] == dy.shape[0] && shape[1] == dy.shape[1], "dy is ", text(dy.shape), " but input_shape is ",
                 text(shape), "; N and C must be equal");
-  const std::int64_t plane = shape[2] * shape[3], n = indices.size();
+  const std::int64_t plane = shape[2] * shape[3];
+  const std::int64_t n = dy.device == Device::cpu ? indices.size() : 0;  // a device leaves out what lies outside
   const std::int64_t* index = indices.ptr<std::int64_t>();
   std::uint64_t outside = 0;  // its highest bit is set by an index < 0 or >= plane
   for (std::int64_t i = 0; i < n; ++i) {
@@ -114,7 +116,7 @@ Array scatter(const char* family, const Array& dy, const Array& indices, const S
   for (std::int64_t i = 0; outside >> 63 && i < n; ++i)
     check.require(index[i] >= 0 && index[i] < plane, "indices must be in [0, ", plane, ") for planes of ",
                   size(shape[2], shape[3]), ", got ", index[i]);
-  const Array dx = check.output(out, shape, dy.dtype, {&dy, &indices});
+  const Array dx = check.output(out, shape, dy, {&dy, &indices});
   const AdaptivePool2d p{shape[0], shape[1], shape[2], shape[3], dy.shape[2], dy.shape[3]};
   by_dtype(dy.dtype,
            [&]<class T>(T) { kernels<T>(dy.device).max_pool2d_backward(p, dy.ptr<T>(), index, dx.ptr<T>()); });
@@ -135,7 +137,7 @@ AdaptivePool2d adaptive(const Check& check, const Array& x, const OutputSizeArg&
 }
 
 Array adaptive_average(const Check& check, const Array& x, const AdaptivePool2d& p, const MaybeTarget& out) {
-  const Array y = check.output(out, Shape{p.N, p.C, p.P, p.Q}, x.dtype, {&x});
+  const Array y = check.output(out, Shape{p.N, p.C, p.P, p.Q}, x, {&x});
   by_dtype(x.dtype, [&]<class T>(T) { kernels<T>(x.device).adaptive_avg_pool2d_forward(p, x.ptr<T>(), y.ptr<T>()); });
   return y;
 }
@@ -147,7 +149,7 @@ Array adaptive_average_backward(const Check& check, const Array& dy, const Shape
   const Shape expected{shape[0], shape[1], global ? 1 : dy.shape[2], global ? 1 : dy.shape[3]};
   check_gradient(check, dy, expected, shape);
   const AdaptivePool2d p{shape[0], shape[1], shape[2], shape[3], dy.shape[2], dy.shape[3]};
-  const Array dx = check.output(out, shape, dy.dtype, {&dy});
+  const Array dx = check.output(out, shape, dy, {&dy});
   by_dtype(dy.dtype,
            [&]<class T>(T) { kernels<T>(dy.device).adaptive_avg_pool2d_backward(p, dy.ptr<T>(), dx.ptr<T>()); });
   return dx;
@@ -198,7 +200,7 @@ Array avg_pool2d_forward(const Array& x, const PairArg& kernel_size, const std::
   check.nchw(x, "x");
   const Pool2d p =
       averages(check, x.shape, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override);
-  const Array y = check.output(out, Shape{p.N, p.C, p.P, p.Q}, x.dtype, {&x});
+  const Array y = check.output(out, Shape{p.N, p.C, p.P, p.Q}, x, {&x});
   by_dtype(x.dtype, [&]<class T>(T) { kernels<T>(x.device).avg_pool2d_forward(p, x.ptr<T>(), y.ptr<T>()); });
   return y;
 }
@@ -213,7 +215,7 @@ Array avg_pool2d_backward(const Array& dy, const ShapeArg& input_shape, const Pa
   const Pool2d p = averages(check, shape, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override);
   const Shape expected{p.N, p.C, p.P, p.Q};
   check_gradient(check, dy, expected, shape);
-  const Array dx = check.output(out, shape, dy.dtype, {&dy});
+  const Array dx = check.output(out, shape, dy, {&dy});
   by_dtype(dy.dtype, [&]<class T>(T) { kernels<T>(dy.device).avg_pool2d_backward(p, dy.ptr<T>(), dx.ptr<T>()); });
   return dx;
 }

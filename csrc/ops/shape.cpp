@@ -12,21 +12,33 @@ void copy_rows(const CopyRows& p, const Array& from, std::int64_t from_offset, c
   });
 }
 
-// x in another shape: the same memory, or a copy in `out`.
+// x in another shape: the same memory, or a copy in `out` or where the new shape has channels in another order.
 Array reshaped(const Check& check, const Array& x, const Shape& shape, const MaybeTarget& out) {
-  if (!out) {
-    Array y = x;
-    y.shape = shape;
-    return y;
-  }
-  const Array y = check.output(out, shape, x.dtype, {&x}, true);
-  if (y.data != x.data) copy_rows({1, x.size(), x.size(), x.size()}, x, 0, y, 0);
+  Array view = row_major(x);
+  view.shape = shape;
+  const bool same_order = is_row_major(view);
+  if (!out && same_order) return view;
+  const Array y = check.output(out, shape, x, {&x}, same_order);
+  if (!same_order)
+    from_row_major(view, y);
+  else if (y.data != view.data)
+    copy_rows({1, x.size(), x.size(), x.size()}, view, 0, y, 0);
   return y;
 }
 
 Shape with(Shape shape, int axis, std::int64_t extent) {
   shape[axis] = extent;
   return shape;
+}
+
+// What is joined along an axis: `outer` times a run of the axis' extent times `inner`, in the order of memory.
+struct Pieces {
+  std::int64_t outer, inner;
+};
+Pieces pieces_along(const Array& whole, int axis) {
+  const Shape shape = memory_shape(whole);
+  const int at = memory_axis(whole, axis);
+  return {shape.size(0, at), shape.size(at + 1, shape.rank)};
 }
 
 }  // namespace
@@ -60,9 +72,9 @@ Array add_forward(const Array& a, const Array& b, const MaybeTarget& out) {
   const Check check("add");
   check.floating(a, "a");
   check.floating(b, "b");
-  check.same_dtype(a, "a", b, "b");
+  check.alike(a, "a", b, "b");
   check.same_shape(a, "a", b, "b");
-  const Array y = check.output(out, a.shape, a.dtype, {&a, &b}, true);
+  const Array y = check.output(out, a.shape, a, {&a, &b}, true);
   by_dtype(a.dtype,
            [&]<class T>(T) { kernels<T>(a.device).add_forward(Map{a.size()}, a.ptr<T>(), b.ptr<T>(), y.ptr<T>()); });
   return y;
@@ -80,19 +92,19 @@ Array concat_forward(const Arrays& xs, const Int& dim, const MaybeTarget& out) {
     const Array& x = xs.items[i];
     const std::string name = "xs[" + std::to_string(i) + "]";
     check.floating(x, name.c_str());
-    check.same_dtype(first, "xs[0]", x, name.c_str());
+    check.alike(first, "xs[0]", x, name.c_str());
     check.require(x.shape.rank == first.shape.rank && with(x.shape, axis, 0) == with(first.shape, axis, 0), "xs[0] is ",
                   text(first.shape), " but ", name, " is ", text(x.shape), "; all axes but ", axis, " must be equal");
     extent += x.shape[axis];
   }
-  const Array y = check.output(out, with(first.shape, axis, extent), first.dtype, {});
-  const std::int64_t outer = first.shape.size(0, axis), inner = first.shape.size(axis + 1, first.shape.rank);
+  const Array y = check.output(out, with(first.shape, axis, extent), first, {});
+  const Pieces p = pieces_along(y, axis);
   std::int64_t at = 0;
   if (out)
     for (const Array& x : xs.items) check.apart(y, "out", x, "an input");
   for (const Array& x : xs.items) {
-    const std::int64_t width = x.shape[axis] * inner;
-    copy_rows({outer, width, width, extent * inner}, x, 0, y, at);
+    const std::int64_t width = x.shape[axis] * p.inner;
+    copy_rows({p.outer, width, width, extent * p.inner}, x, 0, y, at);
     at += width;
   }
   return y;
@@ -113,13 +125,13 @@ Arrays concat_backward(const Array& dy, const IntsArg& sizes, const Int& dim, co
   }
   check.require(total == dy.shape[axis], "sizes add up to ", total, " but dy has ", dy.shape[axis], " along axis ",
                 axis, " (dy is ", text(dy.shape), ")");
-  Arrays pieces = check.outputs(out, wanted, {&dy});
+  Arrays pieces = check.outputs(out, wanted, dy, {&dy});
   pieces.list = true;
-  const std::int64_t outer = dy.shape.size(0, axis), inner = dy.shape.size(axis + 1, dy.shape.rank);
+  const Pieces p = pieces_along(dy, axis);
   std::int64_t at = 0;
   for (const Array& piece : pieces.items) {
-    const std::int64_t width = piece.shape[axis] * inner;
-    copy_rows({outer, width, dy.shape[axis] * inner, width}, dy, at, piece, 0);
+    const std::int64_t width = piece.shape[axis] * p.inner;
+    copy_rows({p.outer, width, dy.shape[axis] * p.inner, width}, dy, at, piece, 0);
     at += width;
   }
   return pieces;

@@ -5,8 +5,9 @@ namespace convolith::ops {
 namespace {
 
 Softmax along(const Check& check, const Array& x, const Int& dim) {
-  const int axis = static_cast<int>(check.axis(dim, "dim", x.shape.rank));
-  return {x.shape.size(0, axis), x.shape[axis], x.shape.size(axis + 1, x.shape.rank)};
+  const int axis = memory_axis(x, static_cast<int>(check.axis(dim, "dim", x.shape.rank)));
+  const Shape shape = memory_shape(x);
+  return {shape.size(0, axis), shape[axis], shape.size(axis + 1, shape.rank)};
 }
 
 template <class Run>
@@ -14,7 +15,7 @@ Array forward(const char* family, const Array& x, const Int& dim, const MaybeTar
   const Check check(family);
   check.floating(x, "x");
   const Softmax p = along(check, x, dim);
-  const Array y = check.output(out, x.shape, x.dtype, {&x}, true);
+  const Array y = check.output(out, x.shape, x, {&x}, true);
   if (x.size() > 0) by_dtype(x.dtype, [&]<class T>(T) { run(kernels<T>(x.device), p, x.ptr<T>(), y.ptr<T>()); });
   return y;
 }
@@ -25,10 +26,10 @@ Array backward(const char* family, const Array& dy, const Array& y, const Int& d
   const Check check(family);
   check.floating(dy, "dy");
   check.floating(y, "y");
-  check.same_dtype(dy, "dy", y, "y");
+  check.alike(dy, "dy", y, "y");
   check.same_shape(dy, "dy", y, "y");
   const Softmax p = along(check, y, dim);
-  const Array dx = check.output(out, y.shape, y.dtype, {&dy, &y}, true);
+  const Array dx = check.output(out, y.shape, y, {&dy, &y}, true);
   if (y.size() > 0)
     by_dtype(y.dtype, [&]<class T>(T) { run(kernels<T>(y.device), p, dy.ptr<T>(), y.ptr<T>(), dx.ptr<T>()); });
   return dx;

@@ -14,15 +14,17 @@ from convolith._C import build_info, get_num_threads, set_num_threads
 from convolith._random import manual_seed
 from convolith.algorithms import exact
 from convolith.config import show_config
+from convolith.device import devices, synchronize
 from convolith.tensor import Tensor, from_dlpack, is_grad_enabled, no_grad, tensor
 
 if TYPE_CHECKING:
-    from convolith import data, metrics, models, nn, optim, primitives, reference, train, viz
+    from convolith import data, emu, metrics, models, nn, optim, primitives, reference, train, viz
 
 __version__ = build_info()["version"]
 
 _SUBMODULES = (
     "data",
+    "emu",
     "metrics",
     "models",
     "nn",
@@ -37,6 +39,8 @@ __all__ = [
     "Tensor",
     "__version__",
     "data",
+    "devices",
+    "emu",
     "exact",
     "from_dlpack",
     "get_num_threads",
@@ -51,6 +55,7 @@ __all__ = [
     "reference",
     "set_num_threads",
     "show_config",
+    "synchronize",
     "tensor",
     "train",
     "viz",

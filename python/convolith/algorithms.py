@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from convolith import _C
 
 Array = NDArray[Any]
+INEXACT = ("winograd", "tensor_core")  # those that round more than a plain sum
 
 
 class Conv2dPlan(NamedTuple):
@@ -19,9 +20,9 @@ class Conv2dPlan(NamedTuple):
     Attributes
     ----------
     algo : str
-        'direct', 'gemm', 'depthwise' or 'winograd'.
+        'direct', 'gemm', 'depthwise', 'winograd' or 'tensor_core'.
     isa : str
-        The instruction set whose kernel runs.
+        The instruction set whose kernel runs, or the device.
     reason : str
         Why this one.
     exact : bool
@@ -55,7 +56,8 @@ def conv2d_plan(
     weight_shape : (K, C/G, R, S)
     **options
         stride, padding, dilation, groups, padding_mode and algo as in
-        `convolith.primitives.conv2d_forward`; dtype, 'float32' (default) or 'float64'.
+        `convolith.primitives.conv2d_forward`; dtype, 'float32' (default) or 'float64'; device,
+        'cpu' (default), 'emu' or 'cuda'.
 
     Returns
     -------
@@ -75,7 +77,9 @@ def conv2d_plan(
     'direct'
     """
     algo, reason, flops, size = _C.conv2d_plan(direction, input_shape, weight_shape, **options)
-    return Conv2dPlan(algo, _C.isa(), reason, algo != "winograd", flops, size)
+    device = options.get("device", "cpu")
+    isa = _C.isa() if device == "cpu" else device
+    return Conv2dPlan(algo, isa, reason, algo not in INEXACT, flops, size)
 
 
 def conv2d_prepare_weight(w: Array, input_shape: tuple[int, ...], **options: Any) -> Array | None:

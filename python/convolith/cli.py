@@ -146,6 +146,12 @@ def _parser() -> argparse.ArgumentParser:
         "--seed", type=_seed, default=unset, metavar="N", help=f"default {usual.seed}"
     )
     train.add_argument(
+        "--device",
+        choices=("cpu", "emu", "cuda"),
+        default=unset,
+        help="emu: the CUDA kernels, emulated on the CPU, which is slow; default cpu",
+    )
+    train.add_argument(
         "--out",
         type=Path,
         metavar="DIR",
@@ -183,6 +189,26 @@ def _parser() -> argparse.ArgumentParser:
         help="any size, grey or colour, dark on light or light on dark",
     )
 
+    count = _command(
+        commands,
+        "profile",
+        _profile,
+        "count what the CUDA kernels of a primitive ask of memory, without a GPU",
+        "convolith profile conv2d_forward --shape 1,16,14,14 --weight 32,16,3,3 --padding 1",
+    )
+    count.add_argument("primitive", metavar="PRIMITIVE", help="conv2d_forward, relu_backward, ...")
+    count.add_argument("--shape", type=_ints, required=True, metavar="N,C,H,W", help="of the input")
+    count.add_argument(
+        "--weight", type=_ints, default=(), metavar="K,C,R,S", help="of filters, or O,I"
+    )
+    count.add_argument("--kernel-size", type=_pair, default=(2, 2), metavar="R[,S]")
+    count.add_argument("--stride", type=_pair, default=(1, 1), metavar="N[,N]")
+    count.add_argument("--padding", type=_pair, default=(0, 0), metavar="N[,N]")
+    count.add_argument("--groups", type=_positive_int, default=1, metavar="N")
+    count.add_argument("--algo", default="auto", help="auto, direct, depthwise or tensor_core")
+    count.add_argument("--device", choices=("emu",), default="emu", help="default emu")
+    count.add_argument("--json", type=Path, metavar="FILE", help="write the counts there, too")
+
     _command(commands, "info", _info, "show what this installation is", "convolith info")
     return parser
 
@@ -198,6 +224,25 @@ def _command(commands: Any, name: str, run: Any, purpose: str, example: str) -> 
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     parser.set_defaults(run=run, usage_error=parser.error)
     return parser
+
+
+def _ints(text: str) -> tuple[int, ...]:
+    try:
+        values = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no list of integers such as 1,3,8,8"
+        ) from None
+    if min(values) < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} has a negative number")
+    return values
+
+
+def _pair(text: str) -> tuple[int, int]:
+    values = _ints(text)
+    if len(values) > 2:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor a pair")
+    return values[0], values[-1]
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
@@ -267,6 +312,19 @@ def _train(args: argparse.Namespace) -> int:
         print(", curves.png")
     except ImportError as error:
         print(f"\n{error}")
+    return 0
+
+
+def _profile(args: argparse.Namespace) -> int:
+    from convolith.profile import Options, profile, report
+
+    _set_threads(args)
+    options = Options(**{f.name: getattr(args, f.name) for f in fields(Options)})
+    counts = profile(args.primitive, options)
+    print(report(counts))
+    if args.json is not None:
+        result = {"primitive": args.primitive, "options": asdict(options), **counts}
+        write_atomically(args.json, (json.dumps(result, indent=2) + "\n").encode())
     return 0
 
 

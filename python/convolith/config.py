@@ -28,6 +28,8 @@ def config() -> dict[str, str]:
         "threads": f"{threads} (CONVOLITH_NUM_THREADS or set_num_threads changes it)",
         "last-level cache": f"{_C.last_level_cache() / 2**20:.0f} MiB",
         "algorithms": "exact ones only" if _C.exact_only() else "all (CONVOLITH_EXACT=1 or exact)",
+        "devices": ", ".join(_C.devices()),
+        "GPU": _gpu(),
         **build,
         "NumPy": np.__version__,
     }
@@ -35,6 +37,15 @@ def config() -> dict[str, str]:
         present = importlib.util.find_spec(module) is not None
         rows[module] = "available" if present else f"missing, needed for {purpose}: {remedy}"
     return rows
+
+
+def _gpu() -> str:
+    """Whether one can be used, else why not."""
+    try:
+        _C.synchronize("cuda")
+    except RuntimeError as error:
+        return str(error).removeprefix("cuda: ")
+    return "ready"
 
 
 def show_config() -> None:

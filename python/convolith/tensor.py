@@ -18,9 +18,19 @@ from typing import Any, SupportsIndex
 import numpy as np
 import numpy.typing as npt
 
-from convolith import primitives
-
-Array = npt.NDArray[Any]
+from convolith import _C, primitives
+from convolith.device import (
+    Array,
+    add,
+    as_array,
+    device_of,
+    holds_alone,
+    is_device,
+    ones_like,
+    reshape,
+    to_device,
+    to_numpy,
+)
 
 
 class _Mode(threading.local):
@@ -128,7 +138,8 @@ class Tensor:
     Parameters
     ----------
     data : array_like
-        Shared, not copied, if it is a NumPy array. `tensor` is the constructor that copies.
+        Shared, not copied, if it is a NumPy array (or an array of a device). `tensor` is the
+        constructor that copies.
     requires_grad : bool
         Collect a gradient in `grad` when `backward` is called on something made from this.
 
@@ -147,7 +158,7 @@ class Tensor:
     __array_ufunc__ = None  # array + tensor is ours to answer, and np.exp(tensor) an error
 
     def __init__(self, data: npt.ArrayLike, requires_grad: bool = False) -> None:
-        self._array: Array = data if type(data) is np.ndarray else np.asarray(data)
+        self._array: Array = as_array(data)
         self._node: Node | None = None
         self.grad: Tensor | None = None
         self.requires_grad = requires_grad
@@ -173,39 +184,74 @@ class Tensor:
 
     @property
     def device(self) -> str:
-        """Where the array lives: always 'cpu'."""
-        return "cpu"
+        """Where the array lives: 'cpu', 'emu' or 'cuda'."""
+        return device_of(self._array)
 
     def numpy(self) -> Array:
-        """The array itself, not a copy: writing to it writes to the tensor."""
-        return self._array
+        """The array itself: writing to it writes to the tensor. Of a device a copy, read-only."""
+        return to_numpy(self._array)
 
     def item(self) -> Any:
         """The only element, as a Python number; ValueError if there is not exactly one."""
-        return self._array.item()
+        return self.numpy().item()
+
+    def to(self, target: str | npt.DTypeLike) -> Tensor:
+        """This tensor on another device or, on the CPU, in another floating dtype.
+
+        Parameters
+        ----------
+        target : {'cpu', 'emu', 'cuda'}, or dtype
+
+        Returns
+        -------
+        Tensor
+            This one, if it is so already. Gradients flow back to it.
+
+        Raises
+        ------
+        RuntimeError
+            If there is no such device; it says what is missing.
+        """
+        if target == (self.device if is_device(target) else self.dtype):
+            return self
+        return To.apply(self, target=target)
+
+    def cpu(self) -> Tensor:
+        """``to("cpu")``."""
+        return self.to("cpu")
+
+    def cuda(self) -> Tensor:
+        """``to("cuda")``."""
+        return self.to("cuda")
 
     def detach(self) -> Tensor:
         """The same array without its history."""
         return Tensor(self._array)
 
     def __len__(self) -> int:
-        return len(self._array)
+        if not self.shape:
+            raise TypeError("len: a tensor without dimensions has no length")
+        return self.shape[0]
 
     def __bool__(self) -> bool:
-        return bool(self._array)
+        return bool(self.numpy())
 
     def __repr__(self) -> str:
-        text = np.array2string(self._array, separator=", ", prefix="tensor(")
+        text = np.array2string(self.numpy(), separator=", ", prefix="tensor(")
+        device = "" if self.device == "cpu" else f", device='{self.device}'"
         dtype = "" if self.dtype == np.float32 else f", dtype={self.dtype}"
         grad = ", requires_grad=True" if self.requires_grad else ""
-        return f"tensor({text}{dtype}{grad})"
+        return f"tensor({text}{device}{dtype}{grad})"
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
+        if copy is False and self.device != "cpu":
+            raise ValueError(f"tensor: it is on {self.device} and NumPy needs a copy")
+        array = self.numpy()
         if copy or (dtype is not None and np.dtype(dtype) != self.dtype):
             if copy is False:
                 raise ValueError(f"tensor: {self.dtype} cannot become {dtype} without a copy")
-            return self._array.astype(dtype or self.dtype)
-        return self._array
+            return array.astype(dtype or self.dtype)
+        return array
 
     def __dlpack__(self, **kwargs: Any) -> Any:
         return self._array.__dlpack__(**kwargs)
@@ -239,13 +285,13 @@ class Tensor:
             return
         pending: dict[Node, Array] = {self._node: dy}
         for node in _newest_first(self._node):
-            dy = np.asarray(pending.pop(node))
+            dy = as_array(pending.pop(node))
             for edge, dx in zip(node.edges or (), node.function.backward(node, dy), strict=False):
                 if isinstance(edge, Node):
-                    pending[edge] = pending[edge] + dx if edge in pending else dx
+                    pending[edge] = add(pending[edge], dx) if edge in pending else dx
                 elif edge is not None:
-                    shared = dx is dy or isinstance(dx.base, np.ndarray)
-                    edge._accumulate(dx.copy() if shared else dx)
+                    dx = as_array(dx)
+                    edge._accumulate(dx if dx is not dy and holds_alone(dx) else dx.copy())
             node.release()
 
     def _seed(self, gradient: Tensor | None) -> Array:
@@ -256,7 +302,7 @@ class Tensor:
                     f"backward: a tensor of shape {self.shape} is no scalar; "
                     "pass the gradient to start from, or call sum() or mean() first"
                 )
-            return np.ones_like(self._array)
+            return ones_like(self._array)
         if gradient.shape != self.shape:
             raise ValueError(
                 f"backward: the gradient is {gradient.shape} and the tensor {self.shape}"
@@ -269,7 +315,7 @@ class Tensor:
 
     def _accumulate(self, gradient: Array) -> None:
         """Add `gradient`, an array that nobody else holds, to `grad`."""
-        self.grad = Tensor(gradient if self.grad is None else self.grad._array + gradient)
+        self.grad = Tensor(gradient if self.grad is None else add(self.grad._array, gradient))
 
     # Arithmetic. With equal shapes `+` is the primitive `add`; what broadcasts is NumPy's.
 
@@ -356,7 +402,10 @@ def tensor(data: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = 
 
 
 def from_dlpack(source: Any) -> Tensor:
-    """A tensor over the memory of anything that speaks DLPack, on the CPU; nothing is copied.
+    """A tensor over the memory of anything that speaks DLPack; nothing is copied.
+
+    Except on a GPU, where an array of rank 3 and more whose channels do not lie innermost (in
+    PyTorch's words: that is not ``torch.channels_last``) is.
 
     Parameters
     ----------
@@ -366,6 +415,10 @@ def from_dlpack(source: Any) -> Tensor:
     -------
     Tensor
     """
+    kind, _ = source.__dlpack_device__()
+    if int(kind) == 2:  # a GPU
+        array: Any = _C.from_dlpack(source.__dlpack__())
+        return Tensor(array)
     return Tensor(np.from_dlpack(source))
 
 
@@ -395,6 +448,11 @@ def _binary(function: type[Function], a: Any, b: Any) -> Tensor:
         b = _constant(function, b, like)
     if a.dtype != b.dtype:
         raise TypeError(f"{function.__name__.lower()}: the operands are {a.dtype} and {b.dtype}")
+    if like.device != "cpu" and not (function is Add and a.shape == b.shape):
+        raise ValueError(
+            f"{function.__name__.lower()}: on {like.device} only tensors of equal shape are added, "
+            f"not {a.shape} and {b.shape}; .cpu() brings them to where everything works"
+        )
     try:
         return function.apply(a, b)
     except ValueError as error:
@@ -412,6 +470,14 @@ def _constant(function: type[Function], value: Any, like: Tensor) -> Array:
         f"{function.__name__.lower()}: cannot combine a {like.dtype} tensor "
         f"with {type(value).__name__} {value!r}"
     )
+
+
+def _moved(x: Array, target: Any) -> Array:
+    if is_device(target):
+        return to_device(x, target)
+    if device_of(x) != "cpu":
+        raise ValueError(f"to: on {device_of(x)} arrays keep their dtype; call .cpu() first")
+    return x.astype(target)
 
 
 def _unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array:
@@ -438,6 +504,19 @@ class Add(Function):
             _unbroadcast(dy, shape) if need else None
             for shape, need in zip(ctx.saved, ctx.needs, strict=True)
         )
+
+
+class To(Function):
+    """Another device, or another dtype."""
+
+    @staticmethod
+    def forward(ctx: Node, x: Array, *, target: Any) -> Array:
+        ctx.save(device_of(x) if is_device(target) else x.dtype)
+        return _moved(x, target)
+
+    @staticmethod
+    def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
+        return (_moved(dy, *ctx.saved),)
 
 
 class Subtract(Function):
@@ -535,12 +614,12 @@ class Reshape(Function):
     @staticmethod
     def forward(ctx: Node, x: Array, *, shape: Any) -> Array:
         ctx.save(x.shape)
-        y: Array = x.reshape(*shape)
-        return y
+        extents = shape[0] if len(shape) == 1 and isinstance(shape[0], Sequence) else shape
+        return reshape(x, tuple(int(n) for n in extents))
 
     @staticmethod
     def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
-        return (dy.reshape(ctx.saved[0]),)
+        return (reshape(dy, ctx.saved[0]),)
 
 
 class Flatten(Function):

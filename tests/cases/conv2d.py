@@ -237,6 +237,11 @@ _ALGORITHMS = {
         name for name in CONV2D if name.startswith("depthwise") and name not in _NOT_DEPTHWISE
     ],
     "gemm": ["kernel_is_input", "one_pixel", "1x1", "1x1_stride2", "1x1_deep", "1x1_many"],
+    "tensor_core": [
+        name
+        for name, (x, w, options) in CONV2D.items()
+        if w[1] % 4 == 0 and w[0] // options.get("groups", 1) % 4 == 0
+    ],
 }
 
 
@@ -278,7 +283,7 @@ def _conv2d_rows(
 
         once = column != "backward_bias" or algo == "direct"
         if once and _serves(algo, column, options, w[0] > x[1]):
-            case("conv2d_" + column, name + suffix, build, length, exact=exact)
+            case("conv2d_" + column, name + suffix, build, length, exact=exact, algo=algo)
 
 
 for _name in CONV2D:
@@ -309,7 +314,7 @@ def _epilogue_rows(name: str, algo: str) -> None:
             return arguments, {**options, **more}
 
         row = "_".join([name, algo, activation] + ["residual"] * has_residual)
-        case("conv2d_forward", row, build, prod(w[1:]))
+        case("conv2d_forward", row, build, prod(w[1:]), algo=algo)
 
 
 for _name, _algo in [
@@ -322,5 +327,6 @@ for _name, _algo in [
     ("1x1_stride2", "gemm"),
     ("depthwise_small_images", "depthwise"),
     ("depthwise_bands", "depthwise"),
+    ("tiles", "tensor_core"),
 ]:
     _epilogue_rows(_name, _algo)

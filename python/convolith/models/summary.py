@@ -56,12 +56,13 @@ def _trace(model: nn.Module, input_shape: tuple[int, ...]) -> list[Row]:
         kind = type(module).__name__
         rows.append((names[module], kind, output.shape, parameters, _flops(module, output.shape)))
 
-    dtype = next((parameter.dtype for parameter in model.parameters()), np.dtype(np.float32))
+    first = next(model.parameters(), Tensor(np.zeros(0, np.float32)))
+    dtype, device = first.dtype, first.device
     modes = {module: module.training for module in names}
     handles = [m.register_forward_hook(note) for m in names if not any(m.children())]
     try:
         with no_grad():
-            model.eval()(Tensor(np.zeros(input_shape, dtype)))
+            model.eval()(Tensor(np.zeros(input_shape, dtype)).to(device))
     finally:
         for handle in handles:
             handle.remove()

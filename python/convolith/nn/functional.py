@@ -11,14 +11,15 @@ from typing import Any, Literal
 
 from convolith import _random
 from convolith import primitives as P
-from convolith.tensor import Array, Function, Node, Tensor
+from convolith.device import Array
+from convolith.tensor import Function, Node, Tensor
 
 IntPair = int | tuple[int, int]
 Padding = int | tuple[int, int] | tuple[int, int, int, int]
 ConvPadding = Padding | Literal["valid", "same"]
 PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
 Activation = Literal["identity", "relu"]
-Algo = Literal["auto", "direct", "gemm", "depthwise", "winograd"]
+Algo = Literal["auto", "direct", "gemm", "depthwise", "winograd", "tensor_core"]
 OutputSize = int | tuple[int | None, int | None]
 Reduction = Literal["mean", "sum", "none"]
 Gradients = tuple[Array | None, ...]

@@ -9,10 +9,11 @@ import numpy as np
 
 from convolith import _C
 from convolith import primitives as P
+from convolith.device import Array
 from convolith.nn.layers import BatchNorm2d, Conv2d
 from convolith.nn.module import Module, Parameter
 from convolith.nn.simple import Identity, ReLU
-from convolith.tensor import Array, Tensor
+from convolith.tensor import Tensor
 
 Model = TypeVar("Model", bound=Module)
 

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from convolith.device import Array
 from convolith.nn import functional as F
 from convolith.nn import init
 from convolith.nn.module import Buffer, Module, Parameter
-from convolith.tensor import Array, Tensor
+from convolith.tensor import Tensor
 
 
 def _check_sizes(layer: str, **sizes: int) -> None:
@@ -38,7 +39,7 @@ class Conv2d(Module):
         float32 or float64.
     activation : {'identity', 'relu'}
         Applied to the result while it is in cache.
-    algo : {'auto', 'direct', 'gemm', 'depthwise', 'winograd'}
+    algo : {'auto', 'direct', 'gemm', 'depthwise', 'winograd', 'tensor_core'}
         How it is computed; `convolith.primitives.conv2d_plan` tells what 'auto' chooses.
 
     Attributes

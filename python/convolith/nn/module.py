@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from convolith.device import assign
 from convolith.tensor import Tensor
 
 Hook = Callable[["Module", tuple[Any, ...], Any], Any]
@@ -142,14 +143,24 @@ class Module:
         for parameter in self.parameters():
             parameter.grad = None
 
-    def to(self: Self, dtype: npt.DTypeLike) -> Self:
-        """Convert floating parameters and buffers to `dtype`, in place; returns the module.
+    def to(self: Self, target: str | npt.DTypeLike) -> Self:
+        """Move floating parameters and buffers to another device or dtype; returns the module.
 
-        Do it before the optimizer is made: its own state keeps the dtype it began with.
+        Do it before the optimizer is made: its own state stays where and what it was.
+
+        Parameters
+        ----------
+        target : {'cpu', 'emu', 'cuda'}, or dtype
+            Another dtype on the CPU only. Counters, which are integers, stay on the CPU.
+
+        Raises
+        ------
+        RuntimeError
+            If there is no such device; it says what is missing.
         """
         for tensor in (*self.parameters(), *self.buffers()):
             if tensor.dtype.kind == "f":
-                tensor._array = tensor._array.astype(dtype)
+                tensor._array = tensor.detach().to(target)._array
                 tensor.grad = None
         return self
 
@@ -182,7 +193,10 @@ class Module:
             Naming the missing and unexpected keys and every shape or dtype that differs.
         """
         own = self.state_dict()
-        given = {key: np.asarray(value) for key, value in state_dict.items()}
+        given = {
+            key: value._array if isinstance(value, Tensor) else np.asarray(value)
+            for key, value in state_dict.items()
+        }
         faults: list[str] = []
         if strict:
             missing = [key for key in own if key not in given]
@@ -191,7 +205,7 @@ class Module:
             faults += [f"unexpected keys {', '.join(unexpected)}"] if unexpected else []
         common = [key for key in own if key in given]
         for key in common:
-            expected, came = own[key].numpy(), given[key]
+            expected, came = own[key], given[key]
             if (expected.shape, expected.dtype) != (came.shape, came.dtype):
                 faults.append(
                     f"{key} is {came.dtype} {came.shape} "
@@ -200,11 +214,11 @@ class Module:
         if faults:
             raise ValueError(f"{type(self).__name__}: cannot load state_dict: {'; '.join(faults)}")
         for key in common:
-            own[key].numpy()[...] = given[key]
+            assign(own[key]._array, given[key])
 
     def register_buffer(self, name: str, tensor: Tensor | None) -> None:
         """Assign `tensor` as a `Buffer` named `name`; None keeps the name free."""
-        setattr(self, name, None if tensor is None else Buffer(tensor.numpy()))
+        setattr(self, name, None if tensor is None else Buffer(tensor._array))
 
     def register_forward_hook(self, hook: Hook) -> Handle:
         """Call ``hook(module, args, output)`` after every forward; not None replaces the output.

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
-
 from convolith import primitives
+from convolith.device import Array, zeros_like
 from convolith.optim.optimizer import Optimizer, State
-from convolith.tensor import Array
 
 
 class Adam(Optimizer):
@@ -58,8 +56,8 @@ class Adam(Optimizer):
         """One step on one parameter, in place."""
         if not state:
             state["step"] = 0
-            state["exp_avg"] = np.zeros_like(param)
-            state["exp_avg_sq"] = np.zeros_like(param)
+            state["exp_avg"] = zeros_like(param)
+            state["exp_avg_sq"] = zeros_like(param)
         state["step"] += 1
         beta1, beta2 = group["betas"]
         primitives.adam_step(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
-
-from convolith.tensor import Array, Tensor
+from convolith import _C
+from convolith.device import Array, is_array
+from convolith.tensor import Tensor
 
 State = dict[str, Any]
 
@@ -111,13 +111,13 @@ class Optimizer:
         for key, values in state_dict["state"].items():
             number = int(key)
             for name, value in values.items():
-                if isinstance(value, np.ndarray) and value.shape != params[number].shape:
+                if is_array(value) and value.shape != params[number].shape:
                     raise ValueError(
                         f"{type(self).__name__}: {name} of parameter {number} is {value.shape} "
                         f"and the parameter {params[number].shape}"
                     )
             state[number] = {
-                name: value.copy() if isinstance(value, np.ndarray) else value
+                name: _C.to_device(value, params[number].device) if is_array(value) else value
                 for name, value in values.items()
             }
         self.state = state

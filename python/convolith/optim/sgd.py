@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
-
 from convolith import primitives
+from convolith.device import Array, zeros_like
 from convolith.optim.optimizer import Optimizer, State
-from convolith.tensor import Array
 
 
 class SGD(Optimizer):
@@ -67,7 +65,7 @@ class SGD(Optimizer):
         """One step on one parameter, in place."""
         first = "momentum_buffer" not in state
         if first and group["momentum"]:
-            state["momentum_buffer"] = np.zeros_like(param)
+            state["momentum_buffer"] = zeros_like(param)
         primitives.sgd_step(
             param,
             grad,

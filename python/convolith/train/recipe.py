@@ -21,6 +21,7 @@ from convolith.data import (
     load_mnist,
     random_split,
 )
+from convolith.device import Device
 from convolith.models import LeNet5
 from convolith.models.lenet import Activation, Pool
 from convolith.nn import Module
@@ -52,6 +53,7 @@ class Settings:
     lr : float or None
         At first, then down along a cosine; None for `LEARNING_RATES` of the optimizer.
     seed : int
+    device : {'cpu', 'emu', 'cuda'}
     """
 
     activation: Activation = "tanh"
@@ -62,6 +64,7 @@ class Settings:
     optimizer: Literal["sgd", "adam"] = "sgd"
     lr: float | None = None
     seed: int = 0
+    device: Device = "cpu"
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ def prepare(
     normalize = Normalize.fit(digits.train_images)
     images = TensorDataset(normalize(digits.train_images), digits.train_labels)
     training, validation = random_split(images, [1 - VALIDATION, VALIDATION])
-    model = LeNet5(settings.activation, settings.pool)
+    model = LeNet5(settings.activation, settings.pool).to(settings.device)
     lr = LEARNING_RATES[settings.optimizer] if settings.lr is None else settings.lr
     settings = replace(settings, lr=lr)
     optimizer = (
@@ -178,10 +181,11 @@ def load_classifier(
 
 
 def predict(model: Module, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Logits (N, 10) of normalised images (N, 1, 28, 28)."""
+    """Logits (N, 10) of normalised images (N, 1, 28, 28), computed where the model is."""
+    device = next(model.parameters()).device
     loader = DataLoader(TensorDataset(images), EVALUATION_BATCH)
     with no_grad():
-        return np.concatenate([model(batch).numpy() for (batch,) in loader])
+        return np.concatenate([model(batch.to(device)).numpy() for (batch,) in loader])
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import convolith
 from convolith import _random
 from convolith.data import DataLoader
+from convolith.device import is_array, to_numpy
 from convolith.nn import Module
 from convolith.nn.functional import cross_entropy
 from convolith.optim import Optimizer
@@ -30,7 +29,7 @@ Row = dict[str, Any]
 
 
 class Trainer:
-    """Train a classifier.
+    """Train a classifier, on the device that the model is on.
 
     Parameters
     ----------
@@ -83,6 +82,11 @@ class Trainer:
         """How many epochs are done."""
         return len(self.history)
 
+    @property
+    def device(self) -> str:
+        """Where the model is: batches are moved there."""
+        return next(self.model.parameters()).device
+
     def fit(
         self, train_loader: DataLoader, val_loader: DataLoader | None = None, epochs: int = 1
     ) -> list[Row]:
@@ -123,7 +127,9 @@ class Trainer:
         lr = self.optimizer.param_groups[0]["lr"]
         start = time.perf_counter()
         loss, correct, seen = 0.0, 0, 0
-        for images, labels in loader:
+        device = self.device
+        for batch in loader:
+            images, labels = (tensor.to(device) for tensor in batch)
             logits = self.model(images)
             batch_loss = self.loss(logits, labels)
             self.optimizer.zero_grad()
@@ -169,7 +175,8 @@ class Trainer:
         self.model.eval()
         loss, correct, seen = 0.0, 0, 0
         with no_grad():
-            for images, labels in loader:
+            for batch in loader:
+                images, labels = (tensor.to(self.device) for tensor in batch)
                 logits = self.model(images)
                 loss += self.loss(logits, labels).item() * len(labels)
                 correct += _correct(logits, labels)
@@ -204,8 +211,8 @@ class Trainer:
         scalars: dict[str, dict[str, Any]] = {}
         for number, values in state["state"].items():
             for name, value in values.items():
-                if isinstance(value, np.ndarray):
-                    arrays[f"{_OPTIMIZER}{number}.{name}"] = value
+                if is_array(value):
+                    arrays[f"{_OPTIMIZER}{number}.{name}"] = to_numpy(value)
                 else:
                     scalars.setdefault(str(number), {})[name] = value
         info = {

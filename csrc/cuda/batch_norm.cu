@@ -1,0 +1,333 @@
+// Batch normalisation of x (N, L, C) over N and L, and what may follow it: y = act(norm(x) + residual).
+//
+// Three kernels each way: sums over chunks of the M = N L rows, which are joined in double precision, then the result.
+// Bytes bound the outer two: forward reads x twice (and residual) and writes y; backward reads dy and x twice (and y)
+// and writes dx (and dresidual).  The last one walks each chunk from its end, the part that the first has left in L2.
+#include "channels.hpp"
+#include "reduce.hpp"
+
+namespace convolith::CONVOLITH_DEVICE {
+namespace {
+
+// A grid of tiles of channels x chunks of rows, and its blocks of (channels, rows).
+struct Chunks {
+  std::int64_t M, C, size;  // rows, Channels, rows of a chunk
+  dim3 grid, block;
+
+  // So many that a multiprocessor has `most` blocks, all at once, but no fewer than `least` rows for a thread.
+  Chunks(const BatchNorm& p, int V, std::int64_t least, std::int64_t most) : M(p.N * p.L), C(p.C / V), size(1) {
+    block.x = even_pieces(C, 32);
+    block.y = even_pieces(M, block_threads / block.x);
+    grid.x = static_cast<unsigned>(ceil_div(C, block.x));
+    const std::int64_t wanted = max(min(M / (least * block.y), most * 132 / grid.x), std::int64_t{1});
+    if (M > 0) size = ceil_div(M, wanted);
+    grid.y = static_cast<unsigned>(ceil_div(M, size));
+  }
+};
+// What a thread has of it: Channels c of the rows first, first + blockDim.y, ... below end, which begins at `begin`.
+struct Part {
+  std::int64_t c, begin, end, first;
+
+  __device__ __forceinline__ Part(std::int64_t M, std::int64_t size)
+      : c(std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x),
+        begin(blockIdx.y * size),
+        end(min(begin + size, M)),
+        first(begin + threadIdx.y) {}
+};
+
+// Where chunks are joined, 64 threads share a channel.
+const dim3 join_block(4, block_threads / 4);
+dim3 join_grid(const BatchNorm& p) {
+  return static_cast<unsigned>(ceil_div(p.C, join_block.x));
+}
+
+// What a channel is normalised with: (C) each, the latter two or null.
+template <class T, int V>
+struct Norm {
+  const Channels<T, V>*mean, *invstd, *weight, *bias;
+
+  Norm(const T* mean, const T* invstd, const T* weight, const T* bias)
+      : mean(in_channels<V>(mean)),
+        invstd(in_channels<V>(invstd)),
+        weight(in_channels<V>(weight)),
+        bias(in_channels<V>(bias)) {}
+};
+// The normalised value, scaled and shifted.  Backward finds where relu was at work by it: the same bits as in forward.
+template <int V>
+struct Affine {
+  float mean[V], scale[V], shift[V];
+
+  template <class T>
+  __device__ __forceinline__ Affine(const Norm<T, V>& norm, std::int64_t c) {
+    const Channels<T, V> m = norm.mean[c], s = norm.invstd[c];
+    const Channels<T, V> w = norm.weight ? norm.weight[c] : Channels<T, V>{};
+    const Channels<T, V> b = norm.bias ? norm.bias[c] : Channels<T, V>{};
+#pragma unroll
+    for (int j = 0; j < V; ++j) {
+      mean[j] = static_cast<float>(m.v[j]);
+      scale[j] = norm.weight ? static_cast<float>(s.v[j]) * static_cast<float>(w.v[j]) : static_cast<float>(s.v[j]);
+      shift[j] = static_cast<float>(b.v[j]);
+    }
+  }
+  __device__ __forceinline__ float of(int j, float centered) const { return fmaf(centered, scale[j], shift[j]); }
+};
+
+// --- Forward ------------------------------------------------------------------------------------------------------
+
+// x (M, C).  sums (chunks, 3, C): of a chunk the mean of its first sixteenth as a pivot, and the sums of x - pivot, the
+// rest, and of its square.  About the mean that is squares - rest^2 / n (Chan, Golub & LeVeque 1983, eq. 1.7), where at
+// most a factor of 16 cancels: with d between the means of head and chunk, n d^2 goes and at least (n / 16) d^2 stays.
+template <int V, class T>
+__global__ void __launch_bounds__(block_threads, 4) moments_kernel(std::int64_t M, std::int64_t C, std::int64_t size,
+                                                                   const Channels<T, V>* x, Channels<float, V>* sums) {
+  SHARED(shared, Channels<float, V>[block_threads]);
+  const Part part(M, size);
+  const std::int64_t head = ceil_div(part.end - part.begin, 16), end = part.c < C ? part.end : part.first;
+  Channels<float, V> pivot{}, rest{}, squares{};
+#pragma unroll 4
+  for (std::int64_t row = part.first; row < min(part.begin + head, end); row += blockDim.y) {
+    const Channels<T, V> v = x[row * C + part.c];
+#pragma unroll
+    for (int j = 0; j < V; ++j) pivot.v[j] += static_cast<float>(v.v[j]);
+  }
+  pivot = join_threads(Sum{}, pivot, shared, blockDim.x);
+#pragma unroll
+  for (int j = 0; j < V; ++j) pivot.v[j] /= static_cast<float>(head);
+#pragma unroll 4
+  for (std::int64_t row = part.first; row < end; row += blockDim.y) {
+    const Channels<T, V> v = x[row * C + part.c];
+#pragma unroll
+    for (int j = 0; j < V; ++j) {
+      const float d = static_cast<float>(v.v[j]) - pivot.v[j];
+      rest.v[j] += d;
+      squares.v[j] = fmaf(d, d, squares.v[j]);
+    }
+  }
+  rest = join_threads(Sum{}, rest, shared, blockDim.x);
+  squares = join_threads(Sum{}, squares, shared, blockDim.x);
+  if (threadIdx.y > 0 || part.c >= C) return;
+  Channels<float, V>* to = sums + blockIdx.y * 3 * C + part.c;
+  to[0] = pivot;
+  to[C] = rest;
+  to[2 * C] = squares;
+}
+
+// sums (chunks, 3, C), running_mean, running_var (C) or null, mean, invstd (C)
+template <class T>
+__global__ void __launch_bounds__(block_threads, 4)
+    statistics_kernel(BatchNorm p, std::int64_t size, int chunks, const float* sums, T* running_mean, T* running_var,
+                      T* mean, T* invstd) {
+  SHARED(shared, double[block_threads]);
+  const std::int64_t c = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x, C = p.C;
+  const int first = static_cast<int>(threadIdx.y), end = c < C ? chunks : 0;
+  const double m = static_cast<double>(p.N * p.L), whole = static_cast<double>(size), tail = m - (chunks - 1) * whole;
+  const double per_whole = 1 / whole, per_tail = 1 / tail;
+  double total = 0, squares = 0;
+#pragma unroll 4
+  for (int i = first; i < end; i += blockDim.y) {
+    const float* from = sums + i * 3 * C + c;
+    total += static_cast<double>(from[0]) * (i + 1 < chunks ? whole : tail) + from[C];
+  }
+  const double middle = join_threads(Sum{}, total, shared, blockDim.x) / fmax(m, 1.0);
+#pragma unroll 4
+  for (int i = first; i < end; i += blockDim.y) {
+    const float* from = sums + i * 3 * C + c;
+    const double n = i + 1 < chunks ? whole : tail, per_n = i + 1 < chunks ? per_whole : per_tail;
+    const double rest = from[C], within = from[2 * C] - rest * rest * per_n, d = from[0] + rest * per_n - middle;
+    squares += fmax(within, 0.0) + n * d * d;
+  }
+  squares = join_threads(Sum{}, squares, shared, blockDim.x);
+  if (threadIdx.y > 0 || c >= C) return;
+  mean[c] = static_cast<T>(middle);
+  invstd[c] = static_cast<T>(1 / sqrt(squares / fmax(m, 1.0) + p.eps));
+  if (p.N == 0) return;
+  if (running_mean) running_mean[c] = static_cast<T>((1 - p.momentum) * running_mean[c] + p.momentum * middle);
+  if (running_var) running_var[c] = static_cast<T>((1 - p.momentum) * running_var[c] + p.momentum * squares / (m - 1));
+}
+
+// All (C).
+template <class T>
+__global__ void __launch_bounds__(block_threads, 4)
+    running_kernel(BatchNorm p, const T* running_mean, const T* running_var, T* mean, T* invstd) {
+  const std::int64_t c = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (c >= p.C) return;
+  mean[c] = running_mean[c];
+  invstd[c] = static_cast<T>(1 / sqrt(running_var[c] + p.eps));
+}
+
+// x, residual (or null), y (M, C)
+template <int V, class T>
+__global__ void __launch_bounds__(block_threads, 8)
+    normalise_kernel(std::int64_t M, std::int64_t C, std::int64_t size, bool rectified, Norm<T, V> norm,
+                     const Channels<T, V>* x, const Channels<T, V>* residual, Channels<T, V>* y) {
+  const Part part(M, size);
+  if (part.c >= C) return;
+  const Affine<V> affine(norm, part.c);
+  for (std::int64_t row = part.end - 1 - threadIdx.y; row >= part.begin; row -= blockDim.y) {
+    const std::int64_t i = row * C + part.c;
+    const Channels<T, V> v = x[i], r = residual ? residual[i] : Channels<T, V>{};
+    Channels<T, V> out;
+#pragma unroll
+    for (int j = 0; j < V; ++j) {
+      const float sum = affine.of(j, static_cast<float>(v.v[j]) - affine.mean[j]) + static_cast<float>(r.v[j]);
+      out.v[j] = static_cast<T>(rectified && sum < 0 ? 0 : sum);
+    }
+    y[i] = out;
+  }
+}
+
+// --- Backward -----------------------------------------------------------------------------------------------------
+
+// What tells where relu was at work.
+enum class Gate { open, from_x, from_y };
+
+// dy, x (M, C), y, dresidual (M, C) or null.  sums (chunks, 2, C): of a chunk the sums of g, which is dy where relu let
+// it pass, and of g (x - mean).
+template <Gate gate, int V, class T>
+__global__ void __launch_bounds__(block_threads, 4)
+    sums_kernel(std::int64_t M, std::int64_t C, std::int64_t size, Norm<T, V> norm, const Channels<T, V>* dy,
+                const Channels<T, V>* x, const Channels<T, V>* y, Channels<T, V>* dresidual, Channels<float, V>* sums) {
+  SHARED(shared, Channels<float, V>[block_threads]);
+  const Part part(M, size);
+  Channels<float, V> total{}, product{};
+  if (part.c < C) {
+    const Affine<V> affine(norm, part.c);
+#pragma unroll 2
+    for (std::int64_t row = part.first; row < part.end; row += blockDim.y) {
+      const std::int64_t i = row * C + part.c;
+      const Channels<T, V> v = x[i], out = gate == Gate::from_y ? y[i] : v;
+      Channels<T, V> g = dy[i];
+#pragma unroll
+      for (int j = 0; j < V; ++j) {
+        const float d = static_cast<float>(v.v[j]) - affine.mean[j];
+        if (gate == Gate::from_x && affine.of(j, d) <= 0) g.v[j] = T(0);
+        if (gate == Gate::from_y && out.v[j] <= T(0)) g.v[j] = T(0);
+        total.v[j] += static_cast<float>(g.v[j]);
+        product.v[j] = fmaf(static_cast<float>(g.v[j]), d, product.v[j]);
+      }
+      if (gate == Gate::from_y) dresidual[i] = g;
+    }
+  }
+  total = join_threads(Sum{}, total, shared, blockDim.x);
+  product = join_threads(Sum{}, product, shared, blockDim.x);
+  if (threadIdx.y > 0 || part.c >= C) return;
+  Channels<float, V>* to = sums + blockIdx.y * 2 * C + part.c;
+  to[0] = total;
+  to[C] = product;
+}
+
+// sums (chunks, 2, C), weight (C) or null, invstd, dweight, dbias (C), coefficients (2, C): in training
+// dx = g scale + (x - mean) coefficients[0] + coefficients[1].
+template <class T>
+__global__ void __launch_bounds__(block_threads, 4)
+    coefficients_kernel(BatchNorm p, int chunks, const float* sums, const T* weight, const T* invstd, T* dweight,
+                        T* dbias, float* coefficients) {
+  SHARED(shared, double[block_threads]);
+  const std::int64_t c = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x, C = p.C;
+  double total = 0, product = 0;
+#pragma unroll 4
+  for (int i = static_cast<int>(threadIdx.y); i < (c < C ? chunks : 0); i += blockDim.y) {
+    total += sums[i * 2 * C + c];
+    product += sums[(i * 2 + 1) * C + c];
+  }
+  total = join_threads(Sum{}, total, shared, blockDim.x);
+  product = join_threads(Sum{}, product, shared, blockDim.x);
+  if (threadIdx.y > 0 || c >= C) return;
+  const double inverse = invstd[c], scale = weight ? weight[c] * inverse : inverse;
+  const double share = scale / fmax(static_cast<double>(p.N * p.L), 1.0);
+  dbias[c] = static_cast<T>(total);
+  dweight[c] = static_cast<T>(product * inverse);
+  coefficients[c] = static_cast<float>(-share * inverse * inverse * product);
+  coefficients[C + c] = static_cast<float>(-share * total);
+}
+
+// As above, and dx (M, C); gated: dy is not g yet.
+template <bool gated, int V, class T>
+__global__ void __launch_bounds__(block_threads, 5)
+    gradient_kernel(std::int64_t M, std::int64_t C, std::int64_t size, bool training, Norm<T, V> norm,
+                    const Channels<T, V>* dy, const Channels<T, V>* x, const Channels<float, V>* coefficients,
+                    Channels<T, V>* dx) {
+  const Part part(M, size);
+  if (part.c >= C) return;
+  const Affine<V> affine(norm, part.c);
+  const Channels<float, V> slope = coefficients[part.c], level = coefficients[C + part.c];
+  for (std::int64_t row = part.end - 1 - threadIdx.y; row >= part.begin; row -= blockDim.y) {
+    const std::int64_t i = row * C + part.c;
+    const Channels<T, V> v = x[i], g = dy[i];
+    Channels<T, V> out;
+#pragma unroll
+    for (int j = 0; j < V; ++j) {
+      const float d = static_cast<float>(v.v[j]) - affine.mean[j];
+      const bool closed = gated && affine.of(j, d) <= 0;
+      const float through = training ? fmaf(d, slope.v[j], level.v[j]) : 0;
+      out.v[j] = static_cast<T>(fmaf(closed ? 0 : static_cast<float>(g.v[j]), affine.scale[j], through));
+    }
+    dx[i] = out;
+  }
+}
+
+template <Gate gate, class T>
+void backward(const BatchNorm& p, const T* dy, const T* x, const T* weight, const T* bias, const T* y, const T* mean,
+              const T* invstd, T* dx, T* dweight, T* dbias, T* dresidual) {
+  const char* name = "batch_norm_backward";
+  by_width<T>(p.C, [&](auto width) {
+    constexpr int V = decltype(width)::value;
+    const Norm<T, V> norm(mean, invstd, weight, bias);
+    const Chunks reduce(p, V, 16, 4), apply(p, V, 4, 5);
+    const Scratch<float> sums(reduce.grid.y * 2 * p.C), coefficients(2 * p.C);
+    if (p.N > 0)
+      launch(name, sums_kernel<gate, V, T>, reduce.grid, reduce.block, 0, reduce.M, reduce.C, reduce.size, norm,
+             in_channels<V>(dy), in_channels<V>(x), in_channels<V>(y), in_channels<V>(dresidual),
+             in_channels<V>(sums.get()));
+    launch(name, coefficients_kernel<T>, join_grid(p), join_block, 0, p, reduce.grid.y, sums.get(), weight, invstd,
+           dweight, dbias, coefficients.get());
+    if (p.N > 0)
+      launch(name, gradient_kernel<gate == Gate::from_x, V, T>, apply.grid, apply.block, 0, apply.M, apply.C,
+             apply.size, p.training, norm, in_channels<V>(gate == Gate::from_y ? dresidual : dy), in_channels<V>(x),
+             in_channels<V>(coefficients.get()), in_channels<V>(dx));
+  });
+}
+
+}  // namespace
+
+// x, residual (or null), y (N, L, C); weight, bias (C) or null; running_mean, running_var (C), null or updated in
+// training; mean, invstd (C): what was used.  y may be x or residual.
+template <class T>
+void batch_norm_forward(const BatchNorm& p, const T* x, const T* weight, const T* bias, const T* residual,
+                        T* running_mean, T* running_var, T* y, T* mean, T* invstd) {
+  const char* name = "batch_norm_forward";
+  by_width<T>(p.C, [&](auto width) {
+    constexpr int V = decltype(width)::value;
+    const Chunks reduce(p, V, 16, 4), apply(p, V, 4, 8);
+    const Scratch<float> sums(p.training ? reduce.grid.y * 3 * p.C : 0);
+    if (p.training && p.N > 0)
+      launch(name, moments_kernel<V, T>, reduce.grid, reduce.block, 0, reduce.M, reduce.C, reduce.size,
+             in_channels<V>(x), in_channels<V>(sums.get()));
+    if (p.training)
+      launch(name, statistics_kernel<T>, join_grid(p), join_block, 0, p, reduce.size, reduce.grid.y, sums.get(),
+             running_mean, running_var, mean, invstd);
+    else
+      launch(name, running_kernel<T>, dim3(static_cast<unsigned>(ceil_div(p.C, block_threads))), dim3(block_threads), 0,
+             p, running_mean, running_var, mean, invstd);
+    if (p.N > 0)
+      launch(name, normalise_kernel<V, T>, apply.grid, apply.block, 0, apply.M, apply.C, apply.size,
+             p.activation == Activation::relu, Norm<T, V>(mean, invstd, weight, bias), in_channels<V>(x),
+             in_channels<V>(residual), in_channels<V>(y));
+  });
+}
+INSTANTIATE(batch_norm_forward)
+
+// dy, x, y (or null), dx, dresidual (or null) (N, L, C); weight, bias (C) or null; mean, invstd, dweight, dbias (C).
+// g = dy, but 0 where relu was at work: by y where there is one, else by x.
+// dx = weight invstd (g - dbias / m - xhat dweight / m) in training, weight invstd g in evaluation; dresidual = g.
+template <class T>
+void batch_norm_backward(const BatchNorm& p, const T* dy, const T* x, const T* weight, const T* bias, const T* y,
+                         const T* mean, const T* invstd, T* dx, T* dweight, T* dbias, T* dresidual) {
+  const auto run = p.activation == Activation::identity ? backward<Gate::open, T>
+                   : y                                  ? backward<Gate::from_y, T>
+                                                        : backward<Gate::from_x, T>;
+  run(p, dy, x, weight, bias, y, mean, invstd, dx, dweight, dbias, dresidual);
+}
+INSTANTIATE(batch_norm_backward)
+
+}  // namespace convolith::CONVOLITH_DEVICE

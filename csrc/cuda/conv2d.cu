@@ -1,0 +1,190 @@
+// Convolution: which algorithm serves, and what surrounds all of them.
+#include "conv2d.hpp"
+
+namespace convolith::CONVOLITH_DEVICE {
+namespace {
+
+// Kernels count images, the elements of one, and the taps of a filter, in 32 bits.
+bool fits(const Conv2d& p) {
+  const std::int64_t H = p.H + p.pad_top + p.pad_bottom, W = p.W + p.pad_left + p.pad_right;
+  return max(H * W * p.C, p.P * p.Q * p.K) < 1 << 30 && p.R * p.S * max(p.C, p.K) < 1 << 30 && p.N * H < 1 << 30;
+}
+
+Conv2dPlan choose(const Conv2d& p, Direction direction, bool exact) {
+  const char* depthwise = conv2d_depthwise_needs(p);
+  const auto asked = [&](const char* needs) {
+    return needs ? Conv2dPlan{Algorithm::automatic, needs, 0} : Conv2dPlan{p.algorithm, "asked for", 0};
+  };
+  if (!fits(p)) return {Algorithm::automatic, "images and filters of fewer than 2^30 elements", 0};
+  switch (p.algorithm) {
+    case Algorithm::direct:
+      return asked(nullptr);
+    case Algorithm::depthwise:
+      return asked(depthwise);
+    case Algorithm::tensor_core:
+      return asked(exact ? "inexact algorithms to be allowed (CONVOLITH_EXACT, convolith.exact)"
+                         : conv2d_tensor_needs(p, direction));
+    case Algorithm::gemm:
+    case Algorithm::winograd:
+      return asked("a CPU");
+    case Algorithm::automatic:
+      break;
+  }
+  if (!depthwise) return {Algorithm::depthwise, "one channel per filter: bound by memory", 0};
+  return {Algorithm::direct, "implicit matrix product in float32", 0};
+}
+
+// --- Borders that are not zero: written out, so that no algorithm need know them -------------------------------------
+
+bool has_border(const Conv2d& p) {
+  return p.padding_mode != PaddingMode::zeros && p.pad_top + p.pad_bottom + p.pad_left + p.pad_right > 0;
+}
+
+// The same convolution of the extended images.
+Conv2d extended(Conv2d p) {
+  p.H += p.pad_top + p.pad_bottom, p.W += p.pad_left + p.pad_right;
+  p.pad_top = p.pad_bottom = p.pad_left = p.pad_right = 0;
+  p.padding_mode = PaddingMode::zeros;
+  return p;
+}
+
+// Where position `at` of an axis of n is read from.
+__device__ int source(int at, int n, PaddingMode mode) {
+  if (mode == PaddingMode::replicate) return at < 0 ? 0 : at < n ? at : n - 1;       // a a | a b c | c c
+  if (mode == PaddingMode::circular) return at < 0 ? at + n : at < n ? at : at - n;  // b c | a b c | a b
+  return at < 0 ? -at : at < n ? at : 2 * (n - 1) - at;                              // c b | a b c | b a
+}
+
+// x (N, H, W, C), wide (N, top + H + bottom, left + W + right, C); a block takes a row of `wide`.
+template <class T>
+__global__ void extend_kernel(Conv2d p, const T* x, T* wide) {
+  const int H = static_cast<int>(p.H), W = static_cast<int>(p.W), C = static_cast<int>(p.C);
+  const int top = static_cast<int>(p.pad_top), left = static_cast<int>(p.pad_left);
+  const int H_wide = H + top + static_cast<int>(p.pad_bottom), W_wide = W + left + static_cast<int>(p.pad_right);
+  const std::int64_t n = blockIdx.x / static_cast<unsigned>(H_wide);
+  const int h = static_cast<int>(blockIdx.x % static_cast<unsigned>(H_wide));
+  const T* from = x + (n * H + source(h - top, H, p.padding_mode)) * W * C;
+  T* to = wide + std::int64_t{blockIdx.x} * W_wide * C;
+  for (int w = static_cast<int>(threadIdx.y); w < W_wide; w += static_cast<int>(blockDim.y))
+    for (int c = static_cast<int>(threadIdx.x); c < C; c += static_cast<int>(blockDim.x))
+      to[std::int64_t{w} * C + c] = from[std::int64_t{source(w - left, W, p.padding_mode)} * C + c];
+}
+
+// The positions of an extended axis that are read from one place: up to three ranges.
+struct Copies {
+  int first[3], last[3];
+};
+__device__ Copies copies_of(int at, int n, int before, int after, PaddingMode mode) {
+  if (mode == PaddingMode::replicate)
+    return {{at == 0 ? 0 : at + before, 0, 0}, {at == n - 1 ? n - 1 + before + after : at + before, -1, -1}};
+  const bool circular = mode == PaddingMode::circular;
+  int low = circular ? at - n : -at, high = circular ? at + n : 2 * (n - 1) - at;  // beyond the borders, if they exist
+  const bool has_low = low < 0 && low >= -before, has_high = high >= n && high < n + after;
+  low = has_low ? low + before : 0, high = has_high ? high + before : 0;
+  return {{low, at + before, high}, {has_low ? low : -1, at + before, has_high ? high : -1}};
+}
+
+// dx[h, w] = the sum of dwide over all copies of (h, w); a block takes a row of dx (N, H, W, C).
+template <class T>
+__global__ void fold_kernel(Conv2d p, const T* dwide, T* dx) {
+  const int H = static_cast<int>(p.H), W = static_cast<int>(p.W), C = static_cast<int>(p.C);
+  const int top = static_cast<int>(p.pad_top), bottom = static_cast<int>(p.pad_bottom);
+  const int left = static_cast<int>(p.pad_left), right = static_cast<int>(p.pad_right), W_wide = W + left + right;
+  const std::int64_t n = blockIdx.x / static_cast<unsigned>(H);
+  const Copies rows =
+      copies_of(static_cast<int>(blockIdx.x % static_cast<unsigned>(H)), H, top, bottom, p.padding_mode);
+  const T* from = dwide + n * (H + top + bottom) * W_wide * C;
+  T* to = dx + std::int64_t{blockIdx.x} * W * C;
+  for (int w = static_cast<int>(threadIdx.y); w < W; w += static_cast<int>(blockDim.y)) {
+    const Copies columns = copies_of(w, W, left, right, p.padding_mode);
+    for (int c = static_cast<int>(threadIdx.x); c < C; c += static_cast<int>(blockDim.x)) {
+      float sum = 0;
+      for (int i = 0; i < 3; ++i)
+        for (int y = rows.first[i]; y <= rows.last[i]; ++y)
+          for (int j = 0; j < 3; ++j)
+            for (int z = columns.first[j]; z <= columns.last[j]; ++z)
+              sum += from[(std::int64_t{y} * W_wide + z) * C + c];
+      to[std::int64_t{w} * C + c] = sum;
+    }
+  }
+}
+
+// x with its border, for as long as it lives.
+template <class T>
+class Extended {
+ public:
+  Extended(const char* name, const Conv2d& p, const T* x) : Extended(p) {
+    if (p.N > 0) launch(name, extend_kernel<T>, rows(p.N * problem.H), threads(p.C), 0, p, x, images.get());
+  }
+  explicit Extended(const Conv2d& p) : problem(extended(p)), images(p.N * problem.H * problem.W * p.C) {}
+
+  void fold_into(const char* name, const Conv2d& p, T* dx) const {
+    if (p.N > 0) launch(name, fold_kernel<T>, rows(p.N * p.H), threads(p.C), 0, p, images.get(), dx);
+  }
+
+  const Conv2d problem;
+  const Scratch<T> images;
+
+ private:
+  static dim3 rows(std::int64_t count) { return dim3(static_cast<unsigned>(count)); }
+  static dim3 threads(std::int64_t C) { return C < 32 ? dim3(8, 16) : dim3(32, 4); }
+};
+
+}  // namespace
+
+template <class T>
+void conv2d_plan(const Conv2d& p, Direction direction, bool exact, Conv2dPlan* plan) {
+  *plan = choose(p, direction, exact);
+}
+INSTANTIATE(conv2d_plan)
+
+// Plans ask for no prepared filters.
+template <class T>
+void conv2d_prepare_weight(const Conv2d&, const T*, T*) {}
+INSTANTIATE(conv2d_prepare_weight)
+
+// x (N, H, W, C), w (K, R, S, C/G), bias (K) or null, residual (N, P, Q, K) or null, y (N, P, Q, K)
+template <class T>
+void conv2d_forward(const Conv2d& p, const T* x, const T* w, const T* prepared, const T* bias, const T* residual,
+                    T* y) {
+  if (has_border(p)) {
+    const Extended<T> wide("conv2d_forward", p, x);
+    return conv2d_forward<T>(wide.problem, wide.images.get(), w, prepared, bias, residual, y);
+  }
+  const auto run = p.algorithm == Algorithm::tensor_core ? conv2d_tensor_forward<T>
+                   : p.algorithm == Algorithm::depthwise ? conv2d_depthwise_forward<T>
+                                                         : conv2d_direct_forward<T>;
+  run(p, x, w, prepared, bias, residual, y);
+}
+INSTANTIATE(conv2d_forward)
+
+// dy (N, P, Q, K), w (K, R, S, C/G), dx (N, H, W, C)
+template <class T>
+void conv2d_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
+  if (has_border(p)) {
+    const Extended<T> dwide(p);
+    conv2d_backward_input<T>(dwide.problem, dy, w, dwide.images.get());
+    return dwide.fold_into("conv2d_backward_input", p, dx);
+  }
+  const auto run = p.algorithm == Algorithm::tensor_core ? conv2d_tensor_backward_input<T>
+                   : p.algorithm == Algorithm::depthwise ? conv2d_depthwise_backward_input<T>
+                                                         : conv2d_direct_backward_input<T>;
+  run(p, dy, w, dx);
+}
+INSTANTIATE(conv2d_backward_input)
+
+// dy (N, P, Q, K), x (N, H, W, C), dw (K, R, S, C/G)
+template <class T>
+void conv2d_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
+  if (has_border(p)) {
+    const Extended<T> wide("conv2d_backward_weight", p, x);
+    return conv2d_backward_weight<T>(wide.problem, dy, wide.images.get(), dw);
+  }
+  const auto run = p.algorithm == Algorithm::tensor_core ? conv2d_tensor_backward_weight<T>
+                   : p.algorithm == Algorithm::depthwise ? conv2d_depthwise_backward_weight<T>
+                                                         : conv2d_direct_backward_weight<T>;
+  run(p, dy, x, dw);
+}
+INSTANTIATE(conv2d_backward_weight)
+
+}  // namespace convolith::CONVOLITH_DEVICE

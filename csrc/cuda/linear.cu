@@ -1,0 +1,38 @@
+// A linear layer is a convolution of images of one pixel: x (N, 1, 1, I), w (O, 1, 1, I), y (N, 1, 1, O).  Bound by
+// FLOPs, 2 N I O, and where N is small by the bytes of w.
+#include "conv2d.hpp"
+
+namespace convolith::CONVOLITH_DEVICE {
+namespace {
+
+Conv2d pixels(const Linear& p) {
+  Conv2d c{};
+  c.N = p.N, c.C = p.I, c.K = p.O;
+  c.H = c.W = c.R = c.S = c.P = c.Q = c.G = c.stride_h = c.stride_w = c.dilation_h = c.dilation_w = 1;
+  return c;
+}
+
+}  // namespace
+
+// x (N, I), w (O, I), bias (O) or null, y (N, O): y = x w^T + bias
+template <class T>
+void linear_forward(const Linear& p, const T* x, const T* w, const T* bias, T* y) {
+  conv2d_direct_forward<T>(pixels(p), x, w, nullptr, bias, nullptr, y);
+}
+INSTANTIATE(linear_forward)
+
+// dy (N, O), w (O, I), dx (N, I): dx = dy w
+template <class T>
+void linear_backward_input(const Linear& p, const T* dy, const T* w, T* dx) {
+  conv2d_direct_backward_input<T>(pixels(p), dy, w, dx);
+}
+INSTANTIATE(linear_backward_input)
+
+// dy (N, O), x (N, I), dw (O, I): dw = dy^T x
+template <class T>
+void linear_backward_weight(const Linear& p, const T* dy, const T* x, T* dw) {
+  conv2d_direct_backward_weight<T>(pixels(p), dy, x, dw);
+}
+INSTANTIATE(linear_backward_weight)
+
+}  // namespace convolith::CONVOLITH_DEVICE

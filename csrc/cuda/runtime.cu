@@ -1,0 +1,180 @@
+// The GPU: memory, copies and errors.  Compiled by nvcc only, into the module that dispatch.cpp opens when a GPU is
+// asked for; the CUDA runtime is linked into it statically, so that nothing has to be installed where there is none.
+#include <mutex>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <unordered_map>
+
+#include "../runtime.hpp"
+#include "launch.hpp"
+#include "layout.hpp"
+
+namespace convolith::cuda {
+
+void fill(Tables& tables);
+
+namespace {
+
+constexpr int least_major = 8;  // compute capability 8.0: cp.async and the tensor-core instructions in use
+
+std::string mebibytes(std::size_t bytes) {
+  return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB";
+}
+
+// Becomes Python's MemoryError.
+struct OutOfMemory : std::bad_alloc {
+  std::string text;
+  explicit OutOfMemory(std::int64_t bytes) {
+    std::size_t free = 0, total = 0;
+    cudaMemGetInfo(&free, &total);
+    text = "cuda: out of memory: " + mebibytes(static_cast<std::size_t>(bytes)) + " were asked for, " +
+           mebibytes(free) + " of " + mebibytes(total) + " are free";
+  }
+  const char* what() const noexcept override { return text.c_str(); }
+};
+
+void check(cudaError_t error, const char* what) {
+  if (error == cudaSuccess) return;
+  cudaGetLastError();
+  throw std::runtime_error(std::string("cuda: ") + what + ": " + cudaGetErrorString(error) +
+                           "; CUDA_LAUNCH_BLOCKING=1 makes the kernel that fails say so itself");
+}
+
+cudaMemPool_t pool() {
+  int device = 0;
+  cudaMemPool_t pool = nullptr;
+  check(cudaGetDevice(&device), "cudaGetDevice");
+  check(cudaDeviceGetDefaultMemPool(&pool, device), "cudaDeviceGetDefaultMemPool");
+  return pool;
+}
+
+// The stream that each block belongs to: it is reused in the order of that stream.
+struct Owners {
+  std::mutex mutex;
+  std::unordered_map<void*, cudaStream_t> stream;
+};
+Owners& owners() {
+  static Owners& instance = *new Owners;  // never destroyed: arrays may outlive the module
+  return instance;
+}
+
+void* acquire(std::int64_t bytes) {
+  const auto size = static_cast<std::size_t>(bytes > 0 ? bytes : 1);
+  const cudaStream_t stream = current_stream();
+  void* block = nullptr;
+  cudaError_t error = cudaMallocAsync(&block, size, stream);
+  if (error == cudaErrorMemoryAllocation) {  // once more, with what the pool keeps given back
+    cudaGetLastError();
+    cudaStreamSynchronize(stream);
+    cudaMemPoolTrimTo(pool(), 0);
+    error = cudaMallocAsync(&block, size, stream);
+  }
+  if (error == cudaErrorMemoryAllocation) {
+    cudaGetLastError();
+    throw OutOfMemory(bytes);
+  }
+  check(error, "cudaMallocAsync");
+  Owners& o = owners();
+  const std::lock_guard lock(o.mutex);
+  o.stream[block] = stream;
+  return block;
+}
+
+void release(void* block) noexcept {
+  if (!block) return;
+  Owners& o = owners();
+  const std::lock_guard lock(o.mutex);
+  const auto found = o.stream.find(block);
+  if (found == o.stream.end()) return;
+  cudaFreeAsync(block, found->second);  // fails, harmlessly, when the driver is shutting down
+  o.stream.erase(found);
+}
+
+// Waits: the host may reuse its memory as soon as this returns.
+void upload(void* device, const void* host, std::int64_t bytes) {
+  check(cudaMemcpyAsync(device, host, static_cast<std::size_t>(bytes), cudaMemcpyHostToDevice, current_stream()),
+        "copy to the device");
+  check(cudaStreamSynchronize(current_stream()), "copy to the device");
+}
+void download(void* host, const void* device, std::int64_t bytes) {
+  check(cudaMemcpyAsync(host, device, static_cast<std::size_t>(bytes), cudaMemcpyDeviceToHost, current_stream()),
+        "copy from the device");
+  check(cudaStreamSynchronize(current_stream()), "copy from the device");
+}
+void copy(void* to, const void* from, std::int64_t bytes) {
+  check(cudaMemcpyAsync(to, from, static_cast<std::size_t>(bytes), cudaMemcpyDeviceToDevice, current_stream()),
+        "copy on the device");
+}
+
+void synchronize() {
+  check(cudaDeviceSynchronize(), "a kernel failed");
+}
+
+// Throws what keeps this machine from running the kernels.
+void require_device() {
+  int devices = 0;
+  const cudaError_t error = cudaGetDeviceCount(&devices);
+  cudaGetLastError();
+  if (error == cudaErrorInsufficientDriver)
+    throw std::runtime_error("cuda: there is no NVIDIA driver, or one older than CUDA " +
+                             std::to_string(CUDART_VERSION / 1000) + "." + std::to_string(CUDART_VERSION % 1000 / 10) +
+                             ", which the kernels were built with");
+  if (error == cudaErrorNoDevice || (error == cudaSuccess && devices == 0))
+    throw std::runtime_error("cuda: there is a driver, but no GPU that this process may use");
+  check(error, "cudaGetDeviceCount");
+  cudaDeviceProp properties{};
+  check(cudaGetDeviceProperties(&properties, 0), "cudaGetDeviceProperties");
+  if (properties.major < least_major)
+    throw std::runtime_error(std::string("cuda: the GPU, ") + properties.name + ", has compute capability " +
+                             std::to_string(properties.major) + "." + std::to_string(properties.minor) +
+                             " and the kernels need " + std::to_string(least_major) + ".0");
+}
+
+}  // namespace
+
+cudaStream_t current_stream() {
+  return nullptr;  // the default stream, which orders itself with everybody else's
+}
+
+void check_launch(const char* name, dim3 grid, dim3 block, std::size_t shared_bytes) {
+  const cudaError_t error = cudaGetLastError();
+  if (error == cudaSuccess) return;
+  const auto extents = [](dim3 d) {
+    return std::to_string(d.x) + " x " + std::to_string(d.y) + " x " + std::to_string(d.z);
+  };
+  throw std::runtime_error(std::string(name) + ": " + cudaGetErrorString(error) + " (grid " + extents(grid) +
+                           ", block " + extents(block) + ", " + std::to_string(shared_bytes) +
+                           " bytes of shared memory)");
+}
+
+void allow_shared(const void* kernel, std::size_t bytes) {
+  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)),
+        "cudaFuncSetAttribute");
+}
+
+void* acquire_scratch(std::int64_t bytes) {
+  return acquire(bytes);
+}
+void release_scratch(void* block) noexcept {
+  release(block);
+}
+
+const Runtime& runtime() {
+  static const Runtime instance = [] {
+    require_device();
+    std::uint64_t everything = UINT64_MAX;  // freed blocks stay in the pool, which is what makes it quick
+    check(cudaMemPoolSetAttribute(pool(), cudaMemPoolAttrReleaseThreshold, &everything), "cudaMemPoolSetAttribute");
+    Runtime r{{}, acquire, release, upload, download, copy, transpose, synchronize};
+    fill(r.tables);
+    return r;
+  }();
+  return instance;
+}
+
+}  // namespace convolith::cuda
+
+// The only symbol that the module shows.  Throws std::runtime_error, saying what is missing.
+extern "C" __attribute__((visibility("default"))) const convolith::Runtime* convolith_cuda_runtime() {
+  return &convolith::cuda::runtime();
+}

@@ -1,0 +1,18 @@
+// Fills this device's table.
+#include "../kernels.hpp"
+#include "launch.hpp"
+
+#define CONVOLITH_TEXT_(x) #x
+#define CONVOLITH_TEXT(x) CONVOLITH_TEXT_(x)
+
+namespace convolith::CONVOLITH_DEVICE {
+
+void fill(Tables& tables) {
+#define KERNEL(name, Problem, ...)                                           \
+  tables.f32.name = {#name, CONVOLITH_TEXT(CONVOLITH_DEVICE), &name<float>}; \
+  tables.f64.name = {#name, CONVOLITH_TEXT(CONVOLITH_DEVICE) " float64", nullptr};
+#include "../kernels.inc"
+#undef KERNEL
+}
+
+}  // namespace convolith::CONVOLITH_DEVICE

@@ -1,0 +1,100 @@
+#include "runtime.hpp"
+
+#include <atomic>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+
+#include "check.hpp"
+#include "memory.hpp"
+
+namespace convolith {
+
+// Each build of the kernels has these (cuda/table.cu, cuda/layout.cu), and asks for scratch memory.
+#define BUILD(device)                                                                 \
+  namespace device {                                                                  \
+  void fill(Tables& tables);                                                          \
+  void transpose(const Transpose& p, std::int64_t item_size, const void* x, void* y); \
+  void* acquire_scratch(std::int64_t bytes);                                          \
+  void release_scratch(void* block) noexcept;                                         \
+  }
+BUILD(emu)
+BUILD(emu_checked)
+BUILD(emu_counted)
+#undef BUILD
+
+namespace emu {
+namespace {
+
+std::atomic<Mode> current{Mode::plain};
+
+// The checks know all memory of the device, so that they can tell what lies outside.  Of what was acquired while they
+// were off they do not know which bytes have been written: all, they suppose.
+void* acquire(std::int64_t bytes) {
+  void* block = guarded_allocate(bytes);
+  register_memory(block, bytes, mode() != Mode::checked);
+  return block;
+}
+void release(void* block) noexcept {
+  forget_memory(block);
+  guarded_release(block);
+}
+
+void upload(void* device, const void* host, std::int64_t bytes) {
+  std::memcpy(device, host, static_cast<std::size_t>(bytes));
+  mark_written(device, bytes);
+}
+void download(void* host, const void* device, std::int64_t bytes) {
+  if (const std::int64_t lost = unwritten_bytes(device, bytes); lost > 0)
+    throw std::runtime_error("emu: " + std::to_string(lost) + " of the " + std::to_string(bytes) +
+                             " bytes of an array were written by no kernel");
+  std::memcpy(host, device, static_cast<std::size_t>(bytes));
+}
+void copy(void* to, const void* from, std::int64_t bytes) {
+  std::memcpy(to, from, static_cast<std::size_t>(bytes));
+  mark_written(to, bytes);
+}
+Runtime make(void (*fill)(Tables&), void (*transpose)(const Transpose&, std::int64_t, const void*, void*)) {
+  Runtime r{{}, acquire, release, upload, download, copy, transpose, [] {}};
+  fill(r.tables);
+  return r;
+}
+
+}  // namespace
+
+void* acquire_scratch(std::int64_t bytes) {
+  return acquire(bytes);
+}
+void release_scratch(void* block) noexcept {
+  release(block);
+}
+
+void set_mode(Mode mode) noexcept {
+  current = mode;
+}
+Mode mode() noexcept {
+  return current;
+}
+
+const Runtime& runtime() {
+  static const Runtime runtimes[] = {make(fill, transpose), make(emu_checked::fill, emu_checked::transpose),
+                                     make(emu_counted::fill, emu_counted::transpose)};
+  return runtimes[static_cast<int>(mode())];
+}
+
+}  // namespace emu
+
+void* emu_checked::acquire_scratch(std::int64_t bytes) {
+  return emu::acquire_scratch(bytes);
+}
+void emu_checked::release_scratch(void* block) noexcept {
+  emu::release_scratch(block);
+}
+void* emu_counted::acquire_scratch(std::int64_t bytes) {
+  return emu::acquire_scratch(bytes);
+}
+void emu_counted::release_scratch(void* block) noexcept {
+  emu::release_scratch(block);
+}
+
+}  // namespace convolith

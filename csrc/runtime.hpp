@@ -1,0 +1,50 @@
+// A device that is not the CPU: its kernels, and what it does beside them.
+//
+// Its arrays are packed, 256-byte aligned, and have their channels last: an array of rank 3 and more keeps axis 1, the
+// channels, innermost.  x (N, C, H, W) lies there as (N, H, W, C), a filter (K, C/G, R, S) as (K, R, S, C/G), what is
+// (N, C, L) in shapes.hpp as (N, L, C).  Shapes stay logical everywhere else.
+#pragma once
+
+#include "kernels.hpp"
+
+namespace convolith {
+
+// x (batch, rows, columns) to y (batch, columns, rows)
+struct Transpose {
+  std::int64_t batch, rows, columns;
+};
+
+struct Runtime {
+  Tables tables;                         // of float64 nothing
+  void* (*acquire)(std::int64_t bytes);  // from the device's pool; throws OutOfMemory
+  void (*release)(void* block) noexcept;
+  void (*upload)(void* device, const void* host, std::int64_t bytes);
+  void (*download)(void* host, const void* device, std::int64_t bytes);
+  void (*copy)(void* to, const void* from, std::int64_t bytes);
+  void (*transpose)(const Transpose& p, std::int64_t item_size, const void* x, void* y);
+  void (*synchronize)();  // waits for all kernels; throws what went wrong in one
+};
+
+// Throws std::runtime_error, saying what is missing.
+const Runtime& runtime(Device device);
+bool has_runtime(Device device) noexcept;
+
+// --- Arrays of any device (device.cpp) -------------------------------------------------------------------------------
+
+// Undefined contents, from the device's pool.
+Array allocate(const Shape& shape, DType dtype, Device device);
+// A copy of x on that device.
+Array to_device(const Array& x, Device device);
+
+// The extents of x in the order of its memory, and where its axis `axis` stands there.
+Shape memory_shape(const Array& x);
+int memory_axis(const Array& x, int axis);
+
+// For operators that mix axes: x row by row, which is x itself or a copy; memory in which to put y row by row, which is
+// y itself or scratch; and y from what was put there.
+bool is_row_major(const Array& x);
+Array row_major(const Array& x);
+Array row_major_for(const Array& y);
+void from_row_major(const Array& rows, const Array& y);
+
+}  // namespace convolith

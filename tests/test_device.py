@@ -1,0 +1,282 @@
+"""Tensors, modules and training on a device, and what is said where that cannot be."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import convolith as cv
+from convolith import _C, nn, optim
+from convolith import primitives as P
+from convolith.data import load_digits
+from convolith.models import LeNet5
+from tolerance import rounding
+
+pytestmark = pytest.mark.skipif("emu" not in cv.devices(), reason="this build has no emulator")
+
+
+def random(*shape: int) -> np.ndarray:
+    return np.random.default_rng(len(shape)).standard_normal(shape).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    "shape", [(), (5,), (2, 3), (2, 3, 4), (2, 3, 4, 5), (2, 3, 2, 2, 3), (0, 3, 4, 4)]
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+def test_there_and_back(shape: tuple[int, ...], dtype: type) -> None:
+    values = np.arange(np.prod(shape), dtype=dtype).reshape(shape)
+    there = cv.Tensor(values).to("emu")
+    assert (there.device, there.shape, there.dtype) == ("emu", shape, dtype)
+    back = there.cpu()
+    assert back.device == "cpu"
+    np.testing.assert_array_equal(back.numpy(), values)
+
+
+def test_strided_arrays_go_there_as_they_read() -> None:
+    values = random(4, 6, 5, 3)[::2, ::-1].transpose(0, 3, 1, 2)
+    np.testing.assert_array_equal(cv.Tensor(values).to("emu").numpy(), values)
+
+
+def test_to_where_it_is_is_itself() -> None:
+    x = cv.tensor([1.0]).to("emu")
+    assert x.to("emu") is x
+    assert x.cpu().to("cpu") is not x
+
+
+def test_numpy_of_a_device_is_a_copy_that_refuses_writing() -> None:
+    x = cv.tensor([1.0, 2.0]).to("emu")
+    with pytest.raises(ValueError, match="read-only"):
+        x.numpy()[0] = 3
+    assert np.array(x)[1] == 2
+    with pytest.raises(ValueError, match="on emu and NumPy needs a copy"):
+        np.asarray(x, copy=False) if np.lib.NumpyVersion(
+            np.__version__
+        ) >= "2.0.0" else x.__array__(copy=False)
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 3, 4), (2, 3, 4, 5)])
+def test_dlpack_shares_memory_under_the_logical_shape(shape: tuple[int, ...]) -> None:
+    values = random(*shape)
+    there = cv.Tensor(values).to("emu")
+    view = np.from_dlpack(there)
+    np.testing.assert_array_equal(view, values)
+    there._array.assign(np.asarray(2 * values))
+    np.testing.assert_array_equal(view, 2 * values)
+    del there
+    np.testing.assert_array_equal(view, 2 * values)
+    if len(shape) == 4:
+        assert view.strides == (240, 4, 60, 12)
+
+
+def test_what_is_emulated_has_no_cuda_array_interface() -> None:
+    assert not hasattr(cv.tensor([1.0]).to("emu")._array, "__cuda_array_interface__")
+
+
+def test_repr_names_the_device() -> None:
+    assert repr(cv.tensor([1.0]).to("emu")) == "tensor([1.], device='emu')"
+
+
+@pytest.mark.parametrize(
+    ("shape", "into"),
+    [
+        ((2, 3, 4), (2, 12)),
+        ((2, 12), (2, 3, 4)),
+        ((2, 3, 4), (4, 3, 2)),
+        ((2, 3, 1), (3, -1)),
+        ((2, 1, 4), (2, 4)),
+    ],
+)
+def test_reshape_is_row_major(shape: tuple[int, ...], into: tuple[int, ...]) -> None:
+    x = random(*shape)
+    y = cv.Tensor(x).to("emu").reshape(into)
+    np.testing.assert_array_equal(y.numpy(), x.reshape(into))
+
+
+def test_gradients_flow_from_device_to_device() -> None:
+    x = cv.tensor(random(2, 3, 4, 4), requires_grad=True)
+    y = nn.functional.relu(x.to("emu"))
+    (y + y).cpu().sum().backward()
+    assert x.grad is not None
+    assert x.grad.device == "cpu"
+    np.testing.assert_array_equal(x.grad.numpy(), 2.0 * (x.numpy() > 0))
+
+
+def test_gradients_of_a_leaf_on_the_device_add_up() -> None:
+    x = cv.tensor(random(2, 3, 4, 4)).to("emu").detach()
+    x.requires_grad = True
+    ones = cv.tensor(np.ones((2, 48), np.float32)).to("emu")
+    for _ in range(2):
+        nn.functional.relu(x).flatten(1).backward(ones)
+    assert x.grad is not None
+    np.testing.assert_array_equal(x.grad.numpy(), 2.0 * (x.numpy() > 0))
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_lenet_learns_as_on_the_cpu(optimizer: str) -> None:
+    """Twenty steps, batch after batch of the same losses to float tolerance."""
+    digits = load_digits()
+    images = (digits.train_images[: 20 * 8].astype(np.float32) - 33) / 78
+    losses = {}
+    for device in ("cpu", "emu"):
+        cv.manual_seed(1)
+        model = LeNet5("relu", "max").to(device)
+        steps: Any = (
+            optim.SGD(model.parameters(), 0.05, momentum=0.9, weight_decay=5e-4)
+            if optimizer == "sgd"
+            else optim.Adam(model.parameters(), 0.002)
+        )
+        losses[device] = []
+        for i in range(0, len(images), 8):
+            x, target = cv.Tensor(images[i : i + 8]), cv.Tensor(digits.train_labels[i : i + 8])
+            loss = nn.functional.cross_entropy(model(x.to(device)), target.to(device))
+            steps.zero_grad()
+            loss.backward()
+            steps.step()
+            losses[device].append(loss.item())
+    # An error of a step goes into the next: 20 of them, each of a sum of 400 terms.
+    np.testing.assert_allclose(losses["emu"], losses["cpu"], rtol=20 * 20 * rounding(np.float32))
+    assert losses["emu"][-1] < losses["emu"][0]
+
+
+def test_state_goes_from_device_to_device() -> None:
+    cv.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3)).to("emu")
+    other = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3))
+    other.load_state_dict(model.state_dict())
+    for name, value in model.state_dict().items():
+        assert value.device == ("cpu" if value.dtype.kind == "i" else "emu")
+        np.testing.assert_array_equal(other.state_dict()[name].numpy(), value.numpy())
+    for tensor in other.parameters():
+        tensor.numpy()[...] = 7
+    model.load_state_dict(other.state_dict())
+    assert all((p.device, p.numpy().min()) == ("emu", 7) for p in model.parameters())
+
+
+def test_optimizer_state_goes_where_the_parameters_are() -> None:
+    model = nn.Linear(3, 2)
+    steps = optim.SGD(model.parameters(), 0.1, momentum=0.9)
+    model(cv.tensor(random(4, 3))).sum().backward()
+    steps.step()
+    there = nn.Linear(3, 2).to("emu")
+    moved = optim.SGD(there.parameters(), 0.1, momentum=0.9)
+    moved.load_state_dict(steps.state_dict())
+    for number, state in moved.state.items():
+        assert state["momentum_buffer"].device == "emu"
+        expected = steps.state[number]["momentum_buffer"]
+        np.testing.assert_array_equal(state["momentum_buffer"].numpy(), expected)
+
+
+def on_emu(*shape: int) -> Any:
+    return _C.to_device(random(*shape), "emu")
+
+
+INVALID: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
+    "weight elsewhere": (
+        lambda: P.conv2d_forward(on_emu(1, 2, 4, 4), random(3, 2, 3, 3)),
+        ValueError,
+        r"conv2d: x is on emu but w is on cpu; move one of them with .to\(\)",
+    ),
+    "bias elsewhere": (
+        lambda: P.linear_forward(random(1, 2), random(3, 2), on_emu(3)),
+        ValueError,
+        "linear: x is on cpu but bias is on emu",
+    ),
+    "target elsewhere": (
+        lambda: P.softmax_cross_entropy_forward(on_emu(1, 2), np.zeros(1, np.int64)),
+        ValueError,
+        "softmax_cross_entropy: x is on emu but target is on cpu",
+    ),
+    "out elsewhere": (
+        lambda: P.relu_forward(on_emu(2), out=random(2)),
+        ValueError,
+        "relu: the input is on emu but out is on cpu",
+    ),
+    "running statistics elsewhere": (
+        lambda: P.batch_norm_forward(
+            on_emu(2, 3),
+            None,
+            None,
+            np.zeros(3, np.float32),
+            np.zeros(3, np.float32),
+            training=True,
+        ),
+        ValueError,
+        "batch_norm: x is on emu but running_mean is on cpu",
+    ),
+    "gradient elsewhere": (
+        lambda: P.sgd_step(on_emu(3), random(3), lr=0.1),
+        ValueError,
+        "sgd: param is on emu but grad is on cpu",
+    ),
+    "float64": (
+        lambda: P.relu_forward(_C.to_device(np.zeros(3), "emu")),
+        ValueError,
+        "relu_forward: there is no emu float64 kernel",
+    ),
+    "another algorithm": (
+        lambda: P.conv2d_forward(on_emu(1, 2, 4, 4), on_emu(3, 2, 3, 3), algo="winograd"),
+        ValueError,
+        "conv2d: algo='winograd' needs",
+    ),
+    "no such device": (lambda: cv.tensor([1.0]).to("gpu"), TypeError, "gpu"),
+    "no such mode": (
+        lambda: _C.set_emulation("fast"),
+        ValueError,
+        "must be 'plain', 'checked' or 'counted', got 'fast'",
+    ),
+    "no such order": (
+        lambda: _C.set_emulated_order("sideways"),
+        ValueError,
+        "must be 'forward', 'backward' or 'random', got 'sideways'",
+    ),
+    "uint8": (
+        lambda: _C.to_device(np.zeros(3, np.uint8), "emu"),
+        TypeError,
+        "arrays are float32, float64 or int64, got uint8",
+    ),
+    "arithmetic": (
+        lambda: cv.tensor([1.0]).to("emu") * 2,
+        ValueError,
+        r"multiply: on emu only tensors of equal shape are added.*\.cpu\(\)",
+    ),
+    "dtype": (lambda: cv.tensor([1.0]).to("emu").to(np.float64), ValueError, "keep their dtype"),
+    "shape of values": (
+        lambda: on_emu(3).assign(random(4)),
+        ValueError,
+        r"assign: values must be \(3,\), got \(4,\)",
+    ),
+    "dtype of values": (
+        lambda: on_emu(3).assign(np.zeros(3)),
+        TypeError,
+        "assign: values are float64 but the array is float32",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", INVALID)
+def test_invalid(name: str) -> None:
+    call, error, words = INVALID[name]
+    with pytest.raises(error, match=words):
+        call()
+
+
+@pytest.mark.skipif("cuda" in cv.devices(), reason="this build has GPU kernels")
+def test_without_gpu_kernels_one_sentence_says_how_to_get_them() -> None:
+    with pytest.raises(
+        RuntimeError, match=r"cuda: this installation has no GPU kernels; .*CONVOLITH_CUDA=ON"
+    ):
+        cv.tensor([1.0]).cuda()
+
+
+def test_import_touches_no_device() -> None:
+    code = "import convolith, sys; print(open('/proc/self/maps').read().count('libcuda'))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ}
+    )
+    assert done.stdout.strip() == "0"
