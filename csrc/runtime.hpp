@@ -5,6 +5,8 @@
 // (N, C, L) in shapes.hpp as (N, L, C).  Shapes stay logical everywhere else.
 #pragma once
 
+#include <new>
+
 #include "kernels.hpp"
 
 namespace convolith {
@@ -12,6 +14,18 @@ namespace convolith {
 // x (batch, rows, columns) to y (batch, columns, rows)
 struct Transpose {
   std::int64_t batch, rows, columns;
+};
+
+// Becomes Python's MemoryError.
+struct OutOfMemory : std::bad_alloc {
+  std::string text;
+  OutOfMemory(const char* device, std::int64_t wanted, std::int64_t free, std::int64_t total)
+      : text(std::string(device) + ": out of memory: " + mebibytes(wanted) + " were asked for, " + mebibytes(free) +
+             " of " + mebibytes(total) + " are free") {}
+  const char* what() const noexcept override { return text.c_str(); }
+
+ private:
+  static std::string mebibytes(std::int64_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB"; }
 };
 
 struct Runtime {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import convolith as cv
 from convolith import _C, nn, optim
 from convolith import primitives as P
 from convolith.data import load_digits
-from convolith.models import LeNet5
+from convolith.models import LeNet5, resnet20
 from tolerance import rounding
 
 pytestmark = pytest.mark.skipif("emu" not in cv.devices(), reason="this build has no emulator")
@@ -142,6 +143,36 @@ def test_lenet_learns_as_on_the_cpu(optimizer: str) -> None:
     # An error of a step goes into the next: 20 of them, each of a sum of 400 terms.
     np.testing.assert_allclose(losses["emu"], losses["cpu"], rtol=20 * 20 * rounding(np.float32))
     assert losses["emu"][-1] < losses["emu"][0]
+
+
+def test_resnet_is_the_cpus_in_training_and_fused() -> None:
+    cv.manual_seed(3)
+    here, x, target = resnet20(), cv.Tensor(random(2, 3, 8, 8)), cv.tensor([1, 7])
+    there = copy.deepcopy(here).to("emu")
+    losses = [
+        nn.functional.cross_entropy(model(x.to(device)), target.to(device))
+        for model, device in ((here, "cpu"), (there, "emu"))
+    ]
+    for loss in losses:
+        loss.backward()
+    # Twenty layers, sums of up to 576 terms each; batch norm divides by what may be small.
+    allowed = {"rtol": 1e-3, "atol": 1e4 * rounding(np.float32)}
+    np.testing.assert_allclose(losses[1].item(), losses[0].item(), rtol=1e-4)
+    for (name, p), q in zip(here.named_parameters(), there.parameters(), strict=True):
+        assert p.grad is not None
+        assert q.grad is not None
+        np.testing.assert_allclose(q.grad.numpy(), p.grad.numpy(), **allowed, err_msg=name)
+    with cv.no_grad():
+        y, expected = nn.fuse(there.eval())(x.to("emu")), here.eval()(x)
+    np.testing.assert_allclose(y.numpy(), expected.numpy(), **allowed)
+
+
+def test_out_of_memory_names_the_sizes_and_the_process_goes_on() -> None:
+    x = cv.tensor(np.zeros((1, 1, 2, 2), np.float32)).to("emu")
+    w = cv.tensor(np.zeros((1, 1, 1, 1), np.float32)).to("emu")
+    with pytest.raises(MemoryError, match=r"emu: out of memory: \d+ MiB were asked for, \d+ MiB of"):
+        nn.functional.adaptive_avg_pool2d(x, 2**20)
+    assert nn.functional.conv2d(x, w).shape == (1, 1, 2, 2)
 
 
 def test_state_goes_from_device_to_device() -> None:

@@ -188,7 +188,10 @@ void register_device(py::module_& m) {
           py::call_guard<py::gil_scoped_release>())
       .def(
           "copy", [](const DeviceArray& x) { return to_device(x.array, x.array.device); },
-          py::call_guard<py::gil_scoped_release>());
+          py::call_guard<py::gil_scoped_release>())
+      .def(
+          "__deepcopy__", [](const DeviceArray& x, const py::dict&) { return to_device(x.array, x.array.device); },
+          "memo"_a);
   m.def("from_dlpack", &from_dlpack, "capsule"_a);
   def(m, "to_device", ops::to_device, "x"_a, "device"_a);
 #ifdef CONVOLITH_HAS_EMU

@@ -1,7 +1,6 @@
 // The GPU: memory, copies and errors.  Compiled by nvcc only, into the module that dispatch.cpp opens when a GPU is
 // asked for; the CUDA runtime is linked into it statically, so that nothing has to be installed where there is none.
 #include <mutex>
-#include <new>
 #include <stdexcept>
 #include <string>
 #include <unordered_map>
@@ -17,22 +16,6 @@ void fill(Tables& tables);
 namespace {
 
 constexpr int least_major = 8;  // compute capability 8.0: cp.async and the tensor-core instructions in use
-
-std::string mebibytes(std::size_t bytes) {
-  return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB";
-}
-
-// Becomes Python's MemoryError.
-struct OutOfMemory : std::bad_alloc {
-  std::string text;
-  explicit OutOfMemory(std::int64_t bytes) {
-    std::size_t free = 0, total = 0;
-    cudaMemGetInfo(&free, &total);
-    text = "cuda: out of memory: " + mebibytes(static_cast<std::size_t>(bytes)) + " were asked for, " +
-           mebibytes(free) + " of " + mebibytes(total) + " are free";
-  }
-  const char* what() const noexcept override { return text.c_str(); }
-};
 
 void check(cudaError_t error, const char* what) {
   if (error == cudaSuccess) return;
@@ -72,7 +55,9 @@ void* acquire(std::int64_t bytes) {
   }
   if (error == cudaErrorMemoryAllocation) {
     cudaGetLastError();
-    throw OutOfMemory(bytes);
+    std::size_t free = 0, total = 0;
+    cudaMemGetInfo(&free, &total);
+    throw OutOfMemory("cuda", bytes, static_cast<std::int64_t>(free), static_cast<std::int64_t>(total));
   }
   check(error, "cudaMallocAsync");
   Owners& o = owners();

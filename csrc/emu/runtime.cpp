@@ -1,5 +1,7 @@
 #include "runtime.hpp"
 
+#include <unistd.h>
+
 #include <atomic>
 #include <cstring>
 #include <stdexcept>
@@ -31,6 +33,8 @@ std::atomic<Mode> current{Mode::plain};
 // The checks know all memory of the device, so that they can tell what lies outside.  Of what was acquired while they
 // were off they do not know which bytes have been written: all, they suppose.
 void* acquire(std::int64_t bytes) {
+  const std::int64_t page = sysconf(_SC_PAGESIZE), total = page * sysconf(_SC_PHYS_PAGES);
+  if (bytes > total) throw OutOfMemory("emu", bytes, page * sysconf(_SC_AVPHYS_PAGES), total);
   void* block = guarded_allocate(bytes);
   register_memory(block, bytes, mode() != Mode::checked);
   return block;

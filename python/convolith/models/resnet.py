@@ -78,7 +78,8 @@ class PadShortcut(nn.Module):
         """(N, C, H, W) to (N, C + channels, ceil(H / stride), ceil(W / stride))."""
         x = F.avg_pool2d(input, 1, self.stride)
         n, _, p, q = x.shape
-        return F.cat([x, Tensor(np.zeros((n, self.channels, p, q), x.dtype))], dim=1)
+        zeros = Tensor(np.zeros((n, self.channels, p, q), x.dtype)).to(x.device)
+        return F.cat([x, zeros], dim=1)
 
     def extra_repr(self) -> str:
         """The arguments."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from convolith import _C
 from convolith import primitives as P
-from convolith.device import Array
+from convolith.device import Array, to_device
 from convolith.nn.layers import BatchNorm2d, Conv2d
 from convolith.nn.module import Module, Parameter
 from convolith.nn.simple import Identity, ReLU
@@ -66,8 +66,9 @@ class FrozenConv2d(Conv2d):
 
     def __init__(self, conv: Conv2d) -> None:
         vars(self).update(vars(conv))
-        weight = np.array(conv.weight.numpy())
-        weight.flags.writeable = False
+        weight = conv.weight._array.copy()
+        if isinstance(weight, np.ndarray):
+            weight.flags.writeable = False
         self.weight = Parameter(weight, False)
         self._prepared: dict[tuple[Any, ...], Array | None] = {}
 
@@ -76,7 +77,7 @@ class FrozenConv2d(Conv2d):
         # Another instruction set or promise of exactness means another algorithm.
         key = (input.shape, _C.isa(), _C.exact_only())
         if key not in self._prepared:
-            weight = self.weight.numpy()
+            weight = self.weight._array
             prepared = P.conv2d_prepare_weight(weight, input.shape, **self._options())
             self._prepared = {key: prepared}
         return self._convolve(input, residual, self._prepared[key])
@@ -116,8 +117,9 @@ def _absorb(conv: Conv2d, part: Module) -> Conv2d | None:
     bias = ((0 if conv.bias is None else conv.bias.numpy()) - mean) * scale
     if part.bias is not None:
         bias = bias + part.bias.numpy()
-    dtype = weight.dtype
-    joined.weight = Parameter((weight * scale[:, None, None, None]).astype(dtype), False)
-    joined.bias = Parameter(bias.astype(dtype), False)
+    dtype, device = weight.dtype, conv.weight.device
+    weight = (weight * scale[:, None, None, None]).astype(dtype)
+    joined.weight = Parameter(to_device(weight, device), False)
+    joined.bias = Parameter(to_device(bias.astype(dtype), device), False)
     joined.activation = part.activation
     return joined
