@@ -41,8 +41,7 @@ Shape strides_of(const Array& x) {
   return strides;
 }
 
-// --- Other libraries' views of the memory
-// -----------------------------------------------------------------------------
+// --- Other libraries' views of the memory ----------------------------------------------------------------------------
 
 std::int32_t dlpack_device(const Array& x) {
   return x.device == Device::cuda ? dl_cuda : dl_cpu;  // what is emulated is the host's memory

@@ -35,8 +35,7 @@ void run_grid(const char* name, Index grid, Index block, std::size_t shared_byte
               const void* arguments, Observer* observer);
 Observer* observer();  // the plain build's: null
 
-// --- What a running thread can ask for
-// ---------------------------------------------------------------------------------
+// --- What a running thread can ask for -------------------------------------------------------------------------------
 
 // Gives the whole grid up.
 [[noreturn]] void fail(std::string why);

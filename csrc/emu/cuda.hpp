@@ -42,8 +42,7 @@ struct dim3 {
   CONVOLITH_INLINE constexpr dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
 };
 
-// --- Barriers
-// ------------------------------------------------------------------------------------------------------------
+// --- Barriers --------------------------------------------------------------------------------------------------------
 
 #define __syncthreads() static_cast<void>(::convolith::emu::wait_for_block(__LINE__, false))
 #define __syncthreads_count(vote) (::convolith::emu::wait_for_block(__LINE__, (vote) != 0).yes)
@@ -58,8 +57,7 @@ CONVOLITH_INLINE void __syncwarp(unsigned mask = 0xffffffffu) {
   convolith::emu::sync_warp(mask);
 }
 
-// --- Shuffles and votes of a warp
-// -----------------------------------------------------------------------------------------
+// --- Shuffles and votes of a warp ------------------------------------------------------------------------------------
 
 namespace convolith::emu {
 
@@ -122,8 +120,7 @@ CONVOLITH_INLINE int __all_sync(unsigned mask, int yes) {
   return convolith::emu::vote(mask, yes != 0) == mask;
 }
 
-// --- Arithmetic and memory
-// --------------------------------------------------------------------------------------------------
+// --- Arithmetic and memory -------------------------------------------------------------------------------------------
 
 CONVOLITH_INLINE int min(int a, int b) {
   return a < b ? a : b;
