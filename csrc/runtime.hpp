@@ -28,6 +28,23 @@ struct OutOfMemory : std::bad_alloc {
   static std::string mebibytes(std::int64_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB"; }
 };
 
+// Streams: what is given to one goes in order, different ones go side by side.  Null is the default stream.  Each
+// thread of the host has a current one, which its kernels and copies go to.
+struct Streams {
+  void* (*create)();
+  void (*destroy)(void* stream) noexcept;
+  void* (*current)() noexcept;
+  void (*use)(void* stream) noexcept;
+  void (*synchronize)(void* stream);  // the host waits
+
+  void* (*create_event)();
+  void (*destroy_event)(void* event) noexcept;
+  void (*record)(void* event);                     // a mark in the current stream
+  void (*wait)(void* event);                       // the current stream goes on behind the mark
+  void (*synchronize_event)(void* event);          // the host waits for it
+  double (*milliseconds)(void* begin, void* end);  // between two marks that have been reached
+};
+
 struct Runtime {
   Tables tables;                         // of float64 nothing
   void* (*acquire)(std::int64_t bytes);  // from the device's pool; throws OutOfMemory
@@ -37,6 +54,7 @@ struct Runtime {
   void (*copy)(void* to, const void* from, std::int64_t bytes);
   void (*transpose)(const Transpose& p, std::int64_t item_size, const void* x, void* y);
   void (*synchronize)();  // waits for all kernels; throws what went wrong in one
+  Streams streams;
 };
 
 // Throws std::runtime_error, saying what is missing.

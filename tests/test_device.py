@@ -170,7 +170,9 @@ def test_resnet_is_the_cpus_in_training_and_fused() -> None:
 def test_out_of_memory_names_the_sizes_and_the_process_goes_on() -> None:
     x = cv.tensor(np.zeros((1, 1, 2, 2), np.float32)).to("emu")
     w = cv.tensor(np.zeros((1, 1, 1, 1), np.float32)).to("emu")
-    with pytest.raises(MemoryError, match=r"emu: out of memory: \d+ MiB were asked for, \d+ MiB of"):
+    with pytest.raises(
+        MemoryError, match=r"emu: out of memory: \d+ MiB were asked for, \d+ MiB of"
+    ):
         nn.functional.adaptive_avg_pool2d(x, 2**20)
     assert nn.functional.conv2d(x, w).shape == (1, 1, 2, 2)
 
@@ -311,3 +313,31 @@ def test_import_touches_no_device() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ}
     )
     assert done.stdout.strip() == "0"
+
+
+def test_streams_and_events() -> None:
+    side = cv.cuda.Stream("emu")
+    begin, end = cv.cuda.Event("emu"), cv.cuda.Event("emu")
+    x = cv.tensor(random(2, 3, 8, 8)).to("emu")
+    begin.record()
+    with cv.cuda.stream(side), cv.cuda.stream(cv.cuda.Stream("emu")):
+        y = nn.functional.relu(x)
+    end.record()
+    side.wait_event(end)
+    side.synchronize()
+    end.synchronize()
+    assert begin.elapsed_time(end) > 0
+    np.testing.assert_array_equal(y.numpy(), np.maximum(x.numpy(), 0))
+
+
+def test_events_say_what_they_lack() -> None:
+    begin, end = cv.cuda.Event("emu"), cv.cuda.Event("emu")
+    begin.record()
+    with pytest.raises(ValueError, match="both events must have been recorded"):
+        begin.elapsed_time(end)
+    with pytest.raises(ValueError, match="the CPU has no streams"):
+        cv.cuda.Stream("cpu")
+
+
+def test_whether_there_is_a_gpu_is_a_question() -> None:
+    assert cv.cuda.is_available() == (cv.cuda.why_not() == "")

@@ -58,6 +58,7 @@ PYBIND11_MODULE(_C, m) {
   });
 
   register_device(m);
+  register_stream(m);
   register_conv2d(m);
   register_linear(m);
   register_activation(m);

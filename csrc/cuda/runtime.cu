@@ -96,6 +96,52 @@ void synchronize() {
   check(cudaDeviceSynchronize(), "a kernel failed");
 }
 
+// --- Streams -------------------------------------------------------------------------------------------------------
+
+thread_local cudaStream_t stream_in_use = nullptr;  // the default stream, which orders itself with everybody else's
+
+void* create_stream() {
+  cudaStream_t stream = nullptr;
+  check(cudaStreamCreate(&stream), "cudaStreamCreate");
+  return stream;
+}
+void destroy_stream(void* stream) noexcept {
+  cudaStreamDestroy(static_cast<cudaStream_t>(stream));  // what it has been given is done first
+}
+void* stream_of_thread() noexcept {
+  return stream_in_use;
+}
+void use_stream(void* stream) noexcept {
+  stream_in_use = static_cast<cudaStream_t>(stream);
+}
+void synchronize_stream(void* stream) {
+  check(cudaStreamSynchronize(static_cast<cudaStream_t>(stream)), "a kernel failed");
+}
+
+void* create_event() {
+  cudaEvent_t event = nullptr;
+  check(cudaEventCreate(&event), "cudaEventCreate");
+  return event;
+}
+void destroy_event(void* event) noexcept {
+  cudaEventDestroy(static_cast<cudaEvent_t>(event));
+}
+void record(void* event) {
+  check(cudaEventRecord(static_cast<cudaEvent_t>(event), current_stream()), "cudaEventRecord");
+}
+void wait(void* event) {
+  check(cudaStreamWaitEvent(current_stream(), static_cast<cudaEvent_t>(event)), "cudaStreamWaitEvent");
+}
+void synchronize_event(void* event) {
+  check(cudaEventSynchronize(static_cast<cudaEvent_t>(event)), "a kernel failed");
+}
+double milliseconds(void* begin, void* end) {
+  float time = 0;
+  check(cudaEventElapsedTime(&time, static_cast<cudaEvent_t>(begin), static_cast<cudaEvent_t>(end)),
+        "cudaEventElapsedTime");
+  return time;
+}
+
 // Throws what keeps this machine from running the kernels.
 void require_device() {
   int devices = 0;
@@ -119,7 +165,7 @@ void require_device() {
 }  // namespace
 
 cudaStream_t current_stream() {
-  return nullptr;  // the default stream, which orders itself with everybody else's
+  return stream_in_use;
 }
 
 void check_launch(const char* name, dim3 grid, dim3 block, std::size_t shared_bytes) {
@@ -150,7 +196,16 @@ const Runtime& runtime() {
     require_device();
     std::uint64_t everything = UINT64_MAX;  // freed blocks stay in the pool, which is what makes it quick
     check(cudaMemPoolSetAttribute(pool(), cudaMemPoolAttrReleaseThreshold, &everything), "cudaMemPoolSetAttribute");
-    Runtime r{{}, acquire, release, upload, download, copy, transpose, synchronize};
+    Runtime r{{},
+              acquire,
+              release,
+              upload,
+              download,
+              copy,
+              transpose,
+              synchronize,
+              {create_stream, destroy_stream, stream_of_thread, use_stream, synchronize_stream, create_event,
+               destroy_event, record, wait, synchronize_event, milliseconds}};
     fill(r.tables);
     return r;
   }();

@@ -58,8 +58,34 @@ void copy(void* to, const void* from, std::int64_t bytes) {
   std::memcpy(to, from, static_cast<std::size_t>(bytes));
   mark_written(to, bytes);
 }
+// --- Streams: whatever is given to one is done at once
+// ----------------------------------------------------------------
+
+struct Stream {};
+struct Event {
+  std::int64_t time = 0;
+};
+
+thread_local void* stream_in_use = nullptr;
+
+const Streams streams{
+    []() -> void* { return new Stream; },
+    [](void* stream) noexcept { delete static_cast<Stream*>(stream); },
+    []() noexcept { return stream_in_use; },
+    [](void* stream) noexcept { stream_in_use = stream; },
+    [](void*) {},
+    []() -> void* { return new Event; },
+    [](void* event) noexcept { delete static_cast<Event*>(event); },
+    [](void* event) { static_cast<Event*>(event)->time = clock_ns(); },
+    [](void*) {},
+    [](void*) {},
+    [](void* begin, void* end) {
+      return 1e-6 * static_cast<double>(static_cast<Event*>(end)->time - static_cast<Event*>(begin)->time);
+    },
+};
+
 Runtime make(void (*fill)(Tables&), void (*transpose)(const Transpose&, std::int64_t, const void*, void*)) {
-  Runtime r{{}, acquire, release, upload, download, copy, transpose, [] {}};
+  Runtime r{{}, acquire, release, upload, download, copy, transpose, [] {}, streams};
   fill(r.tables);
   return r;
 }

@@ -18,11 +18,24 @@ from convolith.device import devices, synchronize
 from convolith.tensor import Tensor, from_dlpack, is_grad_enabled, no_grad, tensor
 
 if TYPE_CHECKING:
-    from convolith import data, emu, metrics, models, nn, optim, primitives, reference, train, viz
+    from convolith import (
+        cuda,
+        data,
+        emu,
+        metrics,
+        models,
+        nn,
+        optim,
+        primitives,
+        reference,
+        train,
+        viz,
+    )
 
 __version__ = build_info()["version"]
 
 _SUBMODULES = (
+    "cuda",
     "data",
     "emu",
     "metrics",
@@ -38,6 +51,7 @@ _SUBMODULES = (
 __all__ = [
     "Tensor",
     "__version__",
+    "cuda",
     "data",
     "devices",
     "emu",

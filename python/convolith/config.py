@@ -6,7 +6,7 @@ import importlib.util
 
 import numpy as np
 
-from convolith import _C
+from convolith import _C, cuda
 
 # What is optional: module, what it is for, how to get it.
 _OPTIONAL = (
@@ -29,7 +29,7 @@ def config() -> dict[str, str]:
         "last-level cache": f"{_C.last_level_cache() / 2**20:.0f} MiB",
         "algorithms": "exact ones only" if _C.exact_only() else "all (CONVOLITH_EXACT=1 or exact)",
         "devices": ", ".join(_C.devices()),
-        "GPU": _gpu(),
+        "GPU": cuda.why_not() or "ready",
         **build,
         "NumPy": np.__version__,
     }
@@ -37,15 +37,6 @@ def config() -> dict[str, str]:
         present = importlib.util.find_spec(module) is not None
         rows[module] = "available" if present else f"missing, needed for {purpose}: {remedy}"
     return rows
-
-
-def _gpu() -> str:
-    """Whether one can be used, else why not."""
-    try:
-        _C.synchronize("cuda")
-    except RuntimeError as error:
-        return str(error).removeprefix("cuda: ")
-    return "ready"
 
 
 def show_config() -> None:
