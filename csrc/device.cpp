@@ -28,7 +28,17 @@ Array allocate(const Shape& shape, DType dtype, Device device) {
   return x;
 }
 
-Array to_device(const Array& x, Device device) {
+Array to_pinned(const Array& x, Device device) {
+  const Runtime& r = runtime(device);
+  Array y = x;
+  y.object = nullptr;
+  y.owner = {r.acquire_pinned(x.bytes()), r.release_pinned};
+  y.data = y.owner.get();
+  std::memcpy(y.data, x.data, static_cast<std::size_t>(x.bytes()));
+  return y;
+}
+
+Array to_device(const Array& x, Device device, bool wait) {
   Array y = allocate(x.shape, x.dtype, device);
   if (x.size() == 0) return y;
   if (x.device == device) {
@@ -41,7 +51,7 @@ Array to_device(const Array& x, Device device) {
     runtime(x.device).download(y.data, rows.data, x.bytes());
   } else if (x.device == Device::cpu) {
     const Array rows = row_major_for(y);
-    runtime(device).upload(rows.data, x.data, x.bytes());
+    runtime(device).upload(rows.data, x.data, x.bytes(), wait);
     from_row_major(rows, y);
   } else {
     return to_device(to_device(x, Device::cpu), device);

@@ -49,7 +49,10 @@ struct Runtime {
   Tables tables;                         // of float64 nothing
   void* (*acquire)(std::int64_t bytes);  // from the device's pool; throws OutOfMemory
   void (*release)(void* block) noexcept;
-  void (*upload)(void* device, const void* host, std::int64_t bytes);
+  void* (*acquire_pinned)(std::int64_t bytes);  // memory of the host that copies reach without its processor
+  void (*release_pinned)(void* block) noexcept;
+  // `wait`: returns when host may be written to again.
+  void (*upload)(void* device, const void* host, std::int64_t bytes, bool wait);
   void (*download)(void* host, const void* device, std::int64_t bytes);
   void (*copy)(void* to, const void* from, std::int64_t bytes);
   void (*transpose)(const Transpose& p, std::int64_t item_size, const void* x, void* y);
@@ -65,8 +68,10 @@ bool has_runtime(Device device) noexcept;
 
 // Undefined contents, from the device's pool.
 Array allocate(const Shape& shape, DType dtype, Device device);
-// A copy of x on that device.
-Array to_device(const Array& x, Device device);
+// A copy of x on that device.  Where it need not wait, x has to stay as it is until the stream has come so far.
+Array to_device(const Array& x, Device device, bool wait = true);
+// A copy of x, which is on the CPU, in pinned memory of that device.
+Array to_pinned(const Array& x, Device device);
 
 // The extents of x in the order of its memory, and where its axis `axis` stands there.
 Shape memory_shape(const Array& x);

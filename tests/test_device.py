@@ -330,6 +330,20 @@ def test_streams_and_events() -> None:
     np.testing.assert_array_equal(y.numpy(), np.maximum(x.numpy(), 0))
 
 
+def test_pinned_memory_goes_there_without_waiting() -> None:
+    x = cv.tensor(random(2, 3, 4, 4))
+    pinned = x.pin_memory("emu")
+    assert (pinned.device, pinned.numpy() is x.numpy()) == ("cpu", False)
+    pinned.numpy()[0] = 1
+    there = pinned.to("emu", non_blocking=True)
+    cv.synchronize("emu")
+    np.testing.assert_array_equal(there.numpy(), pinned.numpy())
+    with pytest.raises(ValueError, match="x is on emu; memory of the CPU is pinned"):
+        there.pin_memory("emu")
+    with pytest.raises(ValueError, match="device must be 'cuda' or 'emu', got 'cpu'"):
+        x.pin_memory("cpu")
+
+
 def test_events_say_what_they_lack() -> None:
     begin, end = cv.cuda.Event("emu"), cv.cuda.Event("emu")
     begin.record()

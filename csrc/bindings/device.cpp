@@ -192,7 +192,8 @@ void register_device(py::module_& m) {
           "__deepcopy__", [](const DeviceArray& x, const py::dict&) { return to_device(x.array, x.array.device); },
           "memo"_a);
   m.def("from_dlpack", &from_dlpack, "capsule"_a);
-  def(m, "to_device", ops::to_device, "x"_a, "device"_a);
+  def(m, "to_device", ops::to_device, "x"_a, "device"_a, "non_blocking"_a = false);
+  def(m, "to_pinned", ops::to_pinned, "x"_a, "device"_a = "cuda");
 #ifdef CONVOLITH_HAS_EMU
   m.def("set_emulated_order", &set_emulated_order, "order"_a, "seed"_a = 0);
   m.def("set_emulation", &set_emulation, "mode"_a);

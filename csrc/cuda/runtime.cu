@@ -76,11 +76,21 @@ void release(void* block) noexcept {
   o.stream.erase(found);
 }
 
-// Waits: the host may reuse its memory as soon as this returns.
-void upload(void* device, const void* host, std::int64_t bytes) {
+void* acquire_pinned(std::int64_t bytes) {
+  void* block = nullptr;
+  const cudaError_t error = cudaMallocHost(&block, static_cast<std::size_t>(bytes > 0 ? bytes : 1));
+  if (error == cudaErrorMemoryAllocation) throw std::bad_alloc();
+  check(error, "cudaMallocHost");
+  return block;
+}
+void release_pinned(void* block) noexcept {
+  cudaFreeHost(block);
+}
+
+void upload(void* device, const void* host, std::int64_t bytes, bool wait) {
   check(cudaMemcpyAsync(device, host, static_cast<std::size_t>(bytes), cudaMemcpyHostToDevice, current_stream()),
         "copy to the device");
-  check(cudaStreamSynchronize(current_stream()), "copy to the device");
+  if (wait) check(cudaStreamSynchronize(current_stream()), "copy to the device");
 }
 void download(void* host, const void* device, std::int64_t bytes) {
   check(cudaMemcpyAsync(host, device, static_cast<std::size_t>(bytes), cudaMemcpyDeviceToHost, current_stream()),
@@ -199,6 +209,8 @@ const Runtime& runtime() {
     Runtime r{{},
               acquire,
               release,
+              acquire_pinned,
+              release_pinned,
               upload,
               download,
               copy,

@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "../memory.hpp"
 #include "check.hpp"
 #include "memory.hpp"
 
@@ -44,7 +45,7 @@ void release(void* block) noexcept {
   guarded_release(block);
 }
 
-void upload(void* device, const void* host, std::int64_t bytes) {
+void upload(void* device, const void* host, std::int64_t bytes, bool) {
   std::memcpy(device, host, static_cast<std::size_t>(bytes));
   mark_written(device, bytes);
 }
@@ -85,7 +86,8 @@ const Streams streams{
 };
 
 Runtime make(void (*fill)(Tables&), void (*transpose)(const Transpose&, std::int64_t, const void*, void*)) {
-  Runtime r{{}, acquire, release, upload, download, copy, transpose, [] {}, streams};
+  Runtime r{{},        acquire, release, convolith::acquire, convolith::release, upload, download, copy,
+            transpose, [] {},   streams};
   fill(r.tables);
   return r;
 }

@@ -3,11 +3,23 @@
 
 namespace convolith::ops {
 
-Array to_device(const Array& x, const Text& device) {
+Array to_device(const Array& x, const Text& device, const Flag& non_blocking) {
   const Check check("to_device");
   check.array(x, "x");
   if (x.dtype == DType::other) check.type_error("arrays are float32, float64 or int64, got ", x.unfit);
-  return convolith::to_device(x, check.device(device));
+  // A copy that stands for x lives no longer than this call.
+  const bool wait = !check.flag(non_blocking, "non_blocking") || x.copy;
+  return convolith::to_device(x, check.device(device), wait);
+}
+
+Array to_pinned(const Array& x, const Text& device) {
+  const Check check("pin_memory");
+  check.array(x, "x");
+  if (x.dtype == DType::other) check.type_error("arrays are float32, float64 or int64, got ", x.unfit);
+  check.require(x.device == Device::cpu, "x is on ", name_of(x.device), "; memory of the CPU is pinned");
+  const Device where = check.device(device);
+  check.require(where != Device::cpu, "device must be 'cuda' or 'emu', got 'cpu'");
+  return convolith::to_pinned(x, where);
 }
 
 void assign(const Array& x, const Array& values) {

@@ -49,9 +49,9 @@ def device_of(array: Array) -> str:
     return "cpu" if isinstance(array, np.ndarray) else array.device
 
 
-def to_device(array: Array, device: str) -> Array:
+def to_device(array: Array, device: str, non_blocking: bool = False) -> Array:
     """A copy of `array` on `device`, or `array` itself if it is there."""
-    return array if device_of(array) == device else _C.to_device(array, device)
+    return array if device_of(array) == device else _C.to_device(array, device, non_blocking)
 
 
 def to_numpy(array: Array) -> Array:

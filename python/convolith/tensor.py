@@ -195,12 +195,15 @@ class Tensor:
         """The only element, as a Python number; ValueError if there is not exactly one."""
         return self.numpy().item()
 
-    def to(self, target: str | npt.DTypeLike) -> Tensor:
+    def to(self, target: str | npt.DTypeLike, non_blocking: bool = False) -> Tensor:
         """This tensor on another device or, on the CPU, in another floating dtype.
 
         Parameters
         ----------
         target : {'cpu', 'emu', 'cuda'}, or dtype
+        non_blocking : bool
+            On the way to a GPU, do not wait: the copy goes to the current stream, and this tensor,
+            whose memory should be pinned (`pin_memory`), has to stay as it is until it is done.
 
         Returns
         -------
@@ -214,7 +217,11 @@ class Tensor:
         """
         if target == (self.device if is_device(target) else self.dtype):
             return self
-        return To.apply(self, target=target)
+        return To.apply(self, target=target, non_blocking=non_blocking)
+
+    def pin_memory(self, device: str = "cuda") -> Tensor:
+        """A copy on the CPU in pinned memory, from where copies to `device` overlap with work."""
+        return Tensor(_C.to_pinned(self._array, device))
 
     def cpu(self) -> Tensor:
         """``to("cpu")``."""
@@ -472,9 +479,9 @@ def _constant(function: type[Function], value: Any, like: Tensor) -> Array:
     )
 
 
-def _moved(x: Array, target: Any) -> Array:
+def _moved(x: Array, target: Any, non_blocking: bool = False) -> Array:
     if is_device(target):
-        return to_device(x, target)
+        return to_device(x, target, non_blocking)
     if device_of(x) != "cpu":
         raise ValueError(f"to: on {device_of(x)} arrays keep their dtype; call .cpu() first")
     return x.astype(target)
@@ -510,9 +517,9 @@ class To(Function):
     """Another device, or another dtype."""
 
     @staticmethod
-    def forward(ctx: Node, x: Array, *, target: Any) -> Array:
+    def forward(ctx: Node, x: Array, *, target: Any, non_blocking: bool) -> Array:
         ctx.save(device_of(x) if is_device(target) else x.dtype)
-        return _moved(x, target)
+        return _moved(x, target, non_blocking)
 
     @staticmethod
     def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
