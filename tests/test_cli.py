@@ -425,6 +425,10 @@ def test_as_a_process(tmp_path: Path) -> None:
         assert "Permission denied" in denied.stderr
 
 
+needs_emulator = pytest.mark.skipif("emu" not in cv.devices(), reason="this build has none")
+
+
+@needs_emulator
 def test_profile_counts_every_access(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shapes = ["--shape", "1,4,6,6", "--weight", "8,4,3,3", "--padding", "1"]
     file = tmp_path / "counts.json"
@@ -440,6 +444,7 @@ def test_profile_counts_every_access(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert y["bytes"] == 4 * 8 * 6 * 6
 
 
+@needs_emulator
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

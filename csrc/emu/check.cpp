@@ -202,6 +202,11 @@ void mark_written(const void* p, std::int64_t bytes) {
   if (Array* a = registry().find(begin)) a->shadow.mark(begin - a->begin, bytes, true);
 }
 
+void mark_everything_written() {
+  const std::lock_guard lock(registry().mutex);
+  for (auto& [begin, array] : registry().arrays) array.shadow.mark(0, array.bytes, true);
+}
+
 std::int64_t unwritten_bytes(const void* p, std::int64_t bytes) {
   const char* begin = static_cast<const char*>(p);
   const std::lock_guard lock(registry().mutex);

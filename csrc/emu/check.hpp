@@ -15,6 +15,8 @@ void register_memory(void* p, std::int64_t bytes, bool written);
 void forget_memory(void* p) noexcept;
 // Bytes of a registered array that the host has written.
 void mark_written(const void* p, std::int64_t bytes);
+// For when kernels run unwatched from here on.
+void mark_everything_written();
 // How many of these bytes nobody has written: 0 once a kernel has filled its outputs.
 std::int64_t unwritten_bytes(const void* p, std::int64_t bytes);
 

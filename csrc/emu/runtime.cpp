@@ -101,7 +101,8 @@ void release_scratch(void* block) noexcept {
   release(block);
 }
 
-void set_mode(Mode mode) noexcept {
+void set_mode(Mode mode) {
+  if (mode != Mode::checked) mark_everything_written();
   current = mode;
 }
 Mode mode() noexcept {

@@ -7,7 +7,7 @@ namespace convolith::emu {
 
 // Checked: each access of a kernel is tested (check.hpp).  Counted: each is counted while somebody asks (count.hpp).
 enum class Mode { plain, checked, counted };
-void set_mode(Mode mode) noexcept;
+void set_mode(Mode mode);
 Mode mode() noexcept;
 
 const Runtime& runtime();  // that of the mode
