@@ -106,6 +106,7 @@ CONV2D: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
     "depthwise_empty_batch": ((0, 3, 8, 9), (3, 1, 3, 3), {"padding": 1, "groups": 3}),
     "groups2": ((2, 6, 8, 9), (10, 3, 3, 3), {"padding": 1, "groups": 2}),
     "groups3_1x1": ((2, 27, 5, 7), (21, 9, 1, 1), {"groups": 3}),
+    "groups2_fours": ((2, 8, 9, 10), (16, 4, 3, 3), {"stride": 2, "padding": 1, "groups": 2}),
     "groups2_stride2": ((1, 8, 9, 9), (6, 4, 3, 3), {"stride": 2, "groups": 2}),
     "dilation2": ((2, 4, 12, 13), (5, 4, 3, 3), {"padding": 2, "dilation": 2}),
     "dilation_uneven_stride": (

@@ -14,6 +14,7 @@ for _name, _shape, _dims in (
     ("all", (2, 3, 4), (0, -1)),
     ("one_axis", (2, 3, 4), (1, 1)),
     ("matrix", (3, 7), ()),
+    ("many_images", (2200, 3, 2), ()),
     ("empty_batch", (0, 3, 4), ()),
 ):
     case(
@@ -39,6 +40,7 @@ for _name, _shape, _dim, _sizes in (
     ("last", (3, 4, 0), -1, (7, 1, 2, 5)),
     ("vectors", (0,), 0, (3, 17)),
     ("large", (2, 0, 31, 37), 1, (5, 6)),
+    ("rows", (2, 0, 10, 13), 1, (3, 2)),
     ("empty_batch", (0, 0, 3), 1, (2, 3)),
 ):
     _shapes = [
