@@ -71,3 +71,12 @@ def test_hacking_lists_every_file_of_a_primitive() -> None:
         and "tanh" in file.read_text()
     }
     assert touched == listed
+
+
+def test_mutations_meet_the_sources_once() -> None:
+    import mutate
+
+    mutations = list(mutate.table())
+    assert len({m.name for m in mutations}) == len(mutations) >= 20
+    counts = {m.name: (ROOT / "csrc/cuda" / m.path).read_text().count(m.before) for m in mutations}
+    assert {name: n for name, n in counts.items() if n != 1} == {}
