@@ -18,7 +18,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 import numpy.typing as npt
 
-from convolith import _C, primitives
+from convolith import _C
 from convolith.device import (
     Array,
     add,
@@ -27,8 +27,6 @@ from convolith.device import (
     holds_alone,
     is_device,
     ones_like,
-    reshape,
-    to_device,
     to_numpy,
 )
 
@@ -327,31 +325,31 @@ class Tensor:
     # Arithmetic. With equal shapes `+` is the primitive `add`; what broadcasts is NumPy's.
 
     def __add__(self, other: Any) -> Tensor:
-        return _binary(Add, self, other)
+        return binary(Add, self, other)
 
     def __sub__(self, other: Any) -> Tensor:
-        return _binary(Subtract, self, other)
+        return binary(Subtract, self, other)
 
     def __mul__(self, other: Any) -> Tensor:
-        return _binary(Multiply, self, other)
+        return binary(Multiply, self, other)
 
     def __truediv__(self, other: Any) -> Tensor:
-        return _binary(Divide, self, other)
+        return binary(Divide, self, other)
 
     def __radd__(self, other: Any) -> Tensor:
-        return _binary(Add, other, self)
+        return binary(Add, other, self)
 
     def __rsub__(self, other: Any) -> Tensor:
-        return _binary(Subtract, other, self)
+        return binary(Subtract, other, self)
 
     def __rmul__(self, other: Any) -> Tensor:
-        return _binary(Multiply, other, self)
+        return binary(Multiply, other, self)
 
     def __rtruediv__(self, other: Any) -> Tensor:
-        return _binary(Divide, other, self)
+        return binary(Divide, other, self)
 
     def __neg__(self) -> Tensor:
-        return _binary(Multiply, self, -1)
+        return binary(Multiply, self, -1)
 
     def __pow__(self, exponent: float) -> Tensor:
         return Power.apply(self, exponent=exponent)
@@ -446,210 +444,18 @@ def _newest_first(root: Node) -> list[Node]:
     return sorted(seen, key=lambda node: node.age, reverse=True)
 
 
-def _binary(function: type[Function], a: Any, b: Any) -> Tensor:
-    """``function(a, b)``; a Python number takes the dtype of the tensor beside it."""
-    like = a if isinstance(a, Tensor) else b
-    if not isinstance(a, Tensor):
-        a = _constant(function, a, like)
-    elif not isinstance(b, Tensor):
-        b = _constant(function, b, like)
-    if a.dtype != b.dtype:
-        raise TypeError(f"{function.__name__.lower()}: the operands are {a.dtype} and {b.dtype}")
-    if like.device != "cpu" and not (function is Add and a.shape == b.shape):
-        raise ValueError(
-            f"{function.__name__.lower()}: on {like.device} only tensors of equal shape are added, "
-            f"not {a.shape} and {b.shape}; .cpu() brings them to where everything works"
-        )
-    try:
-        return function.apply(a, b)
-    except ValueError as error:
-        raise ValueError(
-            f"{function.__name__.lower()}: shapes {a.shape} and {b.shape} do not broadcast"
-        ) from error
-
-
-def _constant(function: type[Function], value: Any, like: Tensor) -> Array:
-    if isinstance(value, np.ndarray):
-        return value
-    if isinstance(value, float | int) and (like.dtype.kind == "f" or isinstance(value, int)):
-        return np.asarray(value, like.dtype)
-    raise TypeError(
-        f"{function.__name__.lower()}: cannot combine a {like.dtype} tensor "
-        f"with {type(value).__name__} {value!r}"
-    )
-
-
-def _moved(x: Array, target: Any, non_blocking: bool = False) -> Array:
-    if is_device(target):
-        return to_device(x, target, non_blocking)
-    if device_of(x) != "cpu":
-        raise ValueError(f"to: on {device_of(x)} arrays keep their dtype; call .cpu() first")
-    return x.astype(target)
-
-
-def _unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array:
-    """Sum `gradient` over the dimensions along which an operand of `shape` was repeated."""
-    if gradient.shape == shape:
-        return gradient
-    lead = gradient.ndim - len(shape)
-    repeated = tuple(lead + i for i, n in enumerate(shape) if n == 1)
-    axes = (*range(lead), *repeated)
-    total: Array = gradient.sum(axes, keepdims=True)
-    return total.reshape(shape)
-
-
-class Add(Function):
-    @staticmethod
-    def forward(ctx: Node, a: Array, b: Array) -> Array:
-        ctx.save(a.shape, b.shape)
-        y: Array = primitives.add_forward(a, b) if a.shape == b.shape else a + b
-        return y
-
-    @staticmethod
-    def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
-        return tuple(
-            _unbroadcast(dy, shape) if need else None
-            for shape, need in zip(ctx.saved, ctx.needs, strict=True)
-        )
-
-
-class To(Function):
-    """Another device, or another dtype."""
-
-    @staticmethod
-    def forward(ctx: Node, x: Array, *, target: Any, non_blocking: bool) -> Array:
-        ctx.save(device_of(x) if is_device(target) else x.dtype)
-        return _moved(x, target, non_blocking)
-
-    @staticmethod
-    def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
-        return (_moved(dy, *ctx.saved),)
-
-
-class Subtract(Function):
-    @staticmethod
-    def forward(ctx: Node, a: Array, b: Array) -> Array:
-        ctx.save(a.shape, b.shape)
-        return a - b
-
-    @staticmethod
-    def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
-        a_shape, b_shape = ctx.saved
-        return (
-            _unbroadcast(dy, a_shape) if ctx.needs[0] else None,
-            _unbroadcast(-dy, b_shape) if ctx.needs[1] else None,
-        )
-
-
-class Multiply(Function):
-    @staticmethod
-    def forward(ctx: Node, a: Array, b: Array) -> Array:
-        ctx.save(a, b)
-        return a * b
-
-    @staticmethod
-    def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
-        a, b = ctx.saved
-        return (
-            _unbroadcast(dy * b, a.shape) if ctx.needs[0] else None,
-            _unbroadcast(dy * a, b.shape) if ctx.needs[1] else None,
-        )
-
-
-class Divide(Function):
-    @staticmethod
-    def forward(ctx: Node, a: Array, b: Array) -> Array:
-        y: Array = a / b
-        ctx.save(a.shape, b, y)
-        return y
-
-    @staticmethod
-    def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
-        a_shape, b, y = ctx.saved
-        da = dy / b
-        return (
-            _unbroadcast(da, a_shape) if ctx.needs[0] else None,
-            _unbroadcast(-da * y, b.shape) if ctx.needs[1] else None,
-        )
-
-
-class Power(Function):
-    @staticmethod
-    def forward(ctx: Node, x: Array, *, exponent: float) -> Array:
-        ctx.save(x, exponent)
-        y: Array = x**exponent
-        return y
-
-    @staticmethod
-    def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
-        x, exponent = ctx.saved
-        return (dy * (exponent * x ** (exponent - 1)),)
-
-
-class MatMul(Function):
-    """``a @ b`` with a (..., I) and b (I, O): the primitive `linear` with w = b transposed."""
-
-    @staticmethod
-    def forward(ctx: Node, a: Array, b: Array) -> Array:
-        ctx.save(a, b)
-        y: Array = primitives.linear_forward(a, b.T)
-        return y
-
-    @staticmethod
-    def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
-        a, b = ctx.saved
-        return (
-            primitives.linear_backward_input(dy, b.T) if ctx.needs[0] else None,
-            primitives.linear_backward_weight(dy, a).T if ctx.needs[1] else None,
-        )
-
-
-class Sum(Function):
-    @staticmethod
-    def forward(ctx: Node, x: Array, *, dim: int | tuple[int, ...] | None, keepdim: bool) -> Array:
-        y: Array = np.asarray(x.sum(dim, keepdims=True))
-        ctx.save(x.shape, y.shape)
-        return y if keepdim else np.asarray(y.squeeze(dim))
-
-    @staticmethod
-    def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
-        x_shape, y_shape = ctx.saved
-        return (np.broadcast_to(dy.reshape(y_shape), x_shape),)
-
-
-class Reshape(Function):
-    @staticmethod
-    def forward(ctx: Node, x: Array, *, shape: Any) -> Array:
-        ctx.save(x.shape)
-        extents = shape[0] if len(shape) == 1 and isinstance(shape[0], Sequence) else shape
-        return reshape(x, tuple(int(n) for n in extents))
-
-    @staticmethod
-    def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
-        return (reshape(dy, ctx.saved[0]),)
-
-
-class Flatten(Function):
-    @staticmethod
-    def forward(ctx: Node, x: Array, *, start_dim: int, end_dim: int) -> Array:
-        ctx.save(x.shape)
-        y: Array = primitives.flatten_forward(x, start_dim, end_dim)
-        return y
-
-    @staticmethod
-    def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
-        return (primitives.flatten_backward(dy, ctx.saved[0]),)
-
-
-class Transpose(Function):
-    @staticmethod
-    def forward(ctx: Node, x: Array, *, dims: tuple[int, int]) -> Array:
-        ctx.save(*dims)
-        y: Array = x.swapaxes(*dims)
-        return y
-
-    @staticmethod
-    def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
-        dim0, dim1 = ctx.saved
-        dx: Array = dy.swapaxes(dim0, dim1)
-        return (dx,)
+# At the end, because they are made of what stands above.
+from convolith.arithmetic import (  # noqa: E402
+    Add,
+    Divide,
+    Flatten,
+    MatMul,
+    Multiply,
+    Power,
+    Reshape,
+    Subtract,
+    Sum,
+    To,
+    Transpose,
+    binary,
+)
