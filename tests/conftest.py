@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from convolith import _C
-from convolith.device import is_array, to_device, to_numpy
+from convolith.device import DEVICES, is_array, to_device, to_numpy
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--device",
         action="append",
-        choices=("cpu", "emu", "cuda"),
+        choices=DEVICES,
         help="where primitives are tested; may be repeated; default: cpu, and emu if it is built",
     )
 

@@ -278,6 +278,11 @@ INVALID: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         ValueError,
         r"multiply: on emu only tensors of equal shape are added.*\.cpu\(\)",
     ),
+    "operands on two devices": (
+        lambda: cv.tensor([1.0]) + cv.tensor([1.0]).to("emu"),
+        ValueError,
+        r"add: the operands are on cpu and emu; move one of them with \.to\(\)",
+    ),
     "dtype": (lambda: cv.tensor([1.0]).to("emu").to(np.float64), ValueError, "keep their dtype"),
     "shape of values": (
         lambda: on_emu(3).assign(random(4)),

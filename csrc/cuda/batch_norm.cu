@@ -11,7 +11,7 @@ namespace {
 
 // A grid of tiles of channels x chunks of rows, and its blocks of (channels, rows).
 struct Chunks {
-  std::int64_t M, C, size;  // rows, Channels, rows of a chunk
+  std::int64_t M, C, size;  // rows, Vectors of channels, rows of a chunk
   dim3 grid, block;
 
   // So many that a multiprocessor has `most` blocks, all at once, but no fewer than `least` rows for a thread.
@@ -24,7 +24,7 @@ struct Chunks {
     grid.y = static_cast<unsigned>(ceil_div(M, size));
   }
 };
-// What a thread has of it: Channels c of the rows first, first + blockDim.y, ... below end, which begins at `begin`.
+// What a thread has of it: Vector c of the rows first, first + blockDim.y, ... below end, which begins at `begin`.
 struct Part {
   std::int64_t c, begin, end, first;
 
@@ -44,7 +44,7 @@ dim3 join_grid(const BatchNorm& p) {
 // What a channel is normalised with: (C) each, the latter two or null.
 template <class T, int V>
 struct Norm {
-  const Channels<T, V>*mean, *invstd, *weight, *bias;
+  const Vector<T, V>*mean, *invstd, *weight, *bias;
 
   Norm(const T* mean, const T* invstd, const T* weight, const T* bias)
       : mean(in_channels<V>(mean)),
@@ -59,9 +59,9 @@ struct Affine {
 
   template <class T>
   __device__ __forceinline__ Affine(const Norm<T, V>& norm, std::int64_t c) {
-    const Channels<T, V> m = norm.mean[c], s = norm.invstd[c];
-    const Channels<T, V> w = norm.weight ? norm.weight[c] : Channels<T, V>{};
-    const Channels<T, V> b = norm.bias ? norm.bias[c] : Channels<T, V>{};
+    const Vector<T, V> m = norm.mean[c], s = norm.invstd[c];
+    const Vector<T, V> w = norm.weight ? norm.weight[c] : Vector<T, V>{};
+    const Vector<T, V> b = norm.bias ? norm.bias[c] : Vector<T, V>{};
 #pragma unroll
     for (int j = 0; j < V; ++j) {
       mean[j] = static_cast<float>(m.v[j]);
@@ -78,15 +78,15 @@ struct Affine {
 // rest, and of its square.  About the mean that is squares - rest^2 / n (Chan, Golub & LeVeque 1983, eq. 1.7), where at
 // most a factor of 16 cancels: with d between the means of head and chunk, n d^2 goes and at least (n / 16) d^2 stays.
 template <int V, class T>
-__global__ void __launch_bounds__(block_threads, 4) moments_kernel(std::int64_t M, std::int64_t C, std::int64_t size,
-                                                                   const Channels<T, V>* x, Channels<float, V>* sums) {
-  SHARED(shared, Channels<float, V>[block_threads]);
+__global__ void __launch_bounds__(block_threads, 4)
+    moments_kernel(std::int64_t M, std::int64_t C, std::int64_t size, const Vector<T, V>* x, Vector<float, V>* sums) {
+  SHARED(shared, Vector<float, V>[block_threads]);
   const Part part(M, size);
   const std::int64_t head = ceil_div(part.end - part.begin, 16), end = part.c < C ? part.end : part.first;
-  Channels<float, V> pivot{}, rest{}, squares{};
+  Vector<float, V> pivot{}, rest{}, squares{};
 #pragma unroll 4
   for (std::int64_t row = part.first; row < min(part.begin + head, end); row += blockDim.y) {
-    const Channels<T, V> v = x[row * C + part.c];
+    const Vector<T, V> v = x[row * C + part.c];
 #pragma unroll
     for (int j = 0; j < V; ++j) pivot.v[j] += static_cast<float>(v.v[j]);
   }
@@ -95,7 +95,7 @@ __global__ void __launch_bounds__(block_threads, 4) moments_kernel(std::int64_t 
   for (int j = 0; j < V; ++j) pivot.v[j] /= static_cast<float>(head);
 #pragma unroll 4
   for (std::int64_t row = part.first; row < end; row += blockDim.y) {
-    const Channels<T, V> v = x[row * C + part.c];
+    const Vector<T, V> v = x[row * C + part.c];
 #pragma unroll
     for (int j = 0; j < V; ++j) {
       const float d = static_cast<float>(v.v[j]) - pivot.v[j];
@@ -106,7 +106,7 @@ __global__ void __launch_bounds__(block_threads, 4) moments_kernel(std::int64_t 
   rest = join_threads(Sum{}, rest, shared, blockDim.x);
   squares = join_threads(Sum{}, squares, shared, blockDim.x);
   if (threadIdx.y > 0 || part.c >= C) return;
-  Channels<float, V>* to = sums + blockIdx.y * 3 * C + part.c;
+  Vector<float, V>* to = sums + blockIdx.y * 3 * C + part.c;
   to[0] = pivot;
   to[C] = rest;
   to[2 * C] = squares;
@@ -159,14 +159,14 @@ __global__ void __launch_bounds__(block_threads, 4)
 template <int V, class T>
 __global__ void __launch_bounds__(block_threads, 8)
     normalise_kernel(std::int64_t M, std::int64_t C, std::int64_t size, bool rectified, Norm<T, V> norm,
-                     const Channels<T, V>* x, const Channels<T, V>* residual, Channels<T, V>* y) {
+                     const Vector<T, V>* x, const Vector<T, V>* residual, Vector<T, V>* y) {
   const Part part(M, size);
   if (part.c >= C) return;
   const Affine<V> affine(norm, part.c);
   for (std::int64_t row = part.end - 1 - threadIdx.y; row >= part.begin; row -= blockDim.y) {
     const std::int64_t i = row * C + part.c;
-    const Channels<T, V> v = x[i], r = residual ? residual[i] : Channels<T, V>{};
-    Channels<T, V> out;
+    const Vector<T, V> v = x[i], r = residual ? residual[i] : Vector<T, V>{};
+    Vector<T, V> out;
 #pragma unroll
     for (int j = 0; j < V; ++j) {
       const float sum = affine.of(j, static_cast<float>(v.v[j]) - affine.mean[j]) + static_cast<float>(r.v[j]);
@@ -185,18 +185,18 @@ enum class Gate { open, from_x, from_y };
 // it pass, and of g (x - mean).
 template <Gate gate, int V, class T>
 __global__ void __launch_bounds__(block_threads, 4)
-    sums_kernel(std::int64_t M, std::int64_t C, std::int64_t size, Norm<T, V> norm, const Channels<T, V>* dy,
-                const Channels<T, V>* x, const Channels<T, V>* y, Channels<T, V>* dresidual, Channels<float, V>* sums) {
-  SHARED(shared, Channels<float, V>[block_threads]);
+    sums_kernel(std::int64_t M, std::int64_t C, std::int64_t size, Norm<T, V> norm, const Vector<T, V>* dy,
+                const Vector<T, V>* x, const Vector<T, V>* y, Vector<T, V>* dresidual, Vector<float, V>* sums) {
+  SHARED(shared, Vector<float, V>[block_threads]);
   const Part part(M, size);
-  Channels<float, V> total{}, product{};
+  Vector<float, V> total{}, product{};
   if (part.c < C) {
     const Affine<V> affine(norm, part.c);
 #pragma unroll 2
     for (std::int64_t row = part.first; row < part.end; row += blockDim.y) {
       const std::int64_t i = row * C + part.c;
-      const Channels<T, V> v = x[i], out = gate == Gate::from_y ? y[i] : v;
-      Channels<T, V> g = dy[i];
+      const Vector<T, V> v = x[i], out = gate == Gate::from_y ? y[i] : v;
+      Vector<T, V> g = dy[i];
 #pragma unroll
       for (int j = 0; j < V; ++j) {
         const float d = static_cast<float>(v.v[j]) - affine.mean[j];
@@ -211,7 +211,7 @@ __global__ void __launch_bounds__(block_threads, 4)
   total = join_threads(Sum{}, total, shared, blockDim.x);
   product = join_threads(Sum{}, product, shared, blockDim.x);
   if (threadIdx.y > 0 || part.c >= C) return;
-  Channels<float, V>* to = sums + blockIdx.y * 2 * C + part.c;
+  Vector<float, V>* to = sums + blockIdx.y * 2 * C + part.c;
   to[0] = total;
   to[C] = product;
 }
@@ -245,16 +245,16 @@ __global__ void __launch_bounds__(block_threads, 4)
 template <bool gated, int V, class T>
 __global__ void __launch_bounds__(block_threads, 5)
     gradient_kernel(std::int64_t M, std::int64_t C, std::int64_t size, bool training, Norm<T, V> norm,
-                    const Channels<T, V>* dy, const Channels<T, V>* x, const Channels<float, V>* coefficients,
-                    Channels<T, V>* dx) {
+                    const Vector<T, V>* dy, const Vector<T, V>* x, const Vector<float, V>* coefficients,
+                    Vector<T, V>* dx) {
   const Part part(M, size);
   if (part.c >= C) return;
   const Affine<V> affine(norm, part.c);
-  const Channels<float, V> slope = coefficients[part.c], level = coefficients[C + part.c];
+  const Vector<float, V> slope = coefficients[part.c], level = coefficients[C + part.c];
   for (std::int64_t row = part.end - 1 - threadIdx.y; row >= part.begin; row -= blockDim.y) {
     const std::int64_t i = row * C + part.c;
-    const Channels<T, V> v = x[i], g = dy[i];
-    Channels<T, V> out;
+    const Vector<T, V> v = x[i], g = dy[i];
+    Vector<T, V> out;
 #pragma unroll
     for (int j = 0; j < V; ++j) {
       const float d = static_cast<float>(v.v[j]) - affine.mean[j];

@@ -56,7 +56,7 @@ struct Split {
     constexpr unsigned widest = V::size == 1 ? 32 : 8;  // 128 bytes
     x = columns < widest ? static_cast<unsigned>(columns) : widest;
     lanes = rows < threads / x ? static_cast<unsigned>(rows < 1 ? 1 : rows) : threads / x;
-    tiles = (columns + x - 1) / x;
+    tiles = ceil_div(columns, x);
   }
   // So many that each multiprocessor has four blocks, but no fewer than 16 rows for a lane.
   std::int64_t chunks() const {
@@ -66,7 +66,7 @@ struct Split {
   template <class T>
   void run(std::int64_t chunks, const V* dy, T* sums) const {
     launch("bias_sum", sum_kernel<V, T>, dim3(static_cast<unsigned>(tiles), static_cast<unsigned>(chunks)),
-           dim3(x, lanes), 0, rows, columns, (rows + chunks - 1) / chunks, dy, sums);
+           dim3(x, lanes), 0, rows, columns, ceil_div(rows, chunks), dy, sums);
   }
 };
 

@@ -9,20 +9,16 @@ namespace convolith::CONVOLITH_DEVICE {
 constexpr int block_threads = 256;
 
 // An array of C channels is one of C / V of these.
-template <class T, int V>
-struct alignas(V * sizeof(T) < 16 ? V * sizeof(T) : 16) Channels {
-  T v[V];
-};
 template <int V, class T>
-Channels<T, V>* in_channels(T* p) {
-  return reinterpret_cast<Channels<T, V>*>(p);
+Vector<T, V>* in_channels(T* p) {
+  return reinterpret_cast<Vector<T, V>*>(p);
 }
 template <int V, class T>
-const Channels<T, V>* in_channels(const T* p) {
-  return reinterpret_cast<const Channels<T, V>*>(p);
+const Vector<T, V>* in_channels(const T* p) {
+  return reinterpret_cast<const Vector<T, V>*>(p);
 }
 template <class T, int V>
-__device__ __forceinline__ Channels<T, V> operator+(Channels<T, V> a, const Channels<T, V>& b) {
+__device__ __forceinline__ Vector<T, V> operator+(Vector<T, V> a, const Vector<T, V>& b) {
 #pragma unroll
   for (int j = 0; j < V; ++j) a.v[j] += b.v[j];
   return a;
@@ -39,9 +35,6 @@ void by_width(std::int64_t C, const F& run) {
   C % widest == 0 ? run(Width<widest>{}) : run(Width<1>{});
 }
 
-__host__ __device__ constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
-  return (a + b - 1) / b;
-}
 // The size of pieces of n things, at most `most` in each, which differ as little as possible.
 constexpr unsigned even_pieces(std::int64_t n, std::int64_t most) {
   return n > 0 ? static_cast<unsigned>(ceil_div(n, ceil_div(n, most))) : 1;

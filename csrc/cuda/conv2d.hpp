@@ -50,7 +50,7 @@ __host__ __device__ inline Axis transposed(const Axis& a, int residue) {
   while (tap < a.taps && (reach - tap * a.step) % a.stride != 0) ++tap;
   while (next * a.step % a.stride != 0) ++next;
   const int taps = tap < a.taps ? (a.taps - 1 - tap) / next + 1 : 0, last = tap + (taps - 1) * next;
-  return {(a.inputs - residue + a.stride - 1) / a.stride,
+  return {ceil_div(a.inputs - residue, a.stride),
           residue,
           a.stride,
           a.outputs,
@@ -64,6 +64,22 @@ __host__ __device__ inline Axis transposed(const Axis& a, int residue) {
 // How many residues there are.
 __host__ __device__ inline int residues(const Axis& a) {
   return a.stride < a.inputs ? a.stride : a.inputs;
+}
+
+// A convolution as a product of matrices, in `splits` parts.  Per group: forward reads `channels` and writes `filters`,
+// the input gradient reads filters and writes channels, and calls these what it does with them.
+struct Product {
+  int N, G, splits, channels, filters;
+  Axis v, h;  // of the forward pass
+};
+inline Product product(const Conv2d& p, std::int64_t splits, std::int64_t channels, std::int64_t filters) {
+  return {static_cast<int>(p.N),
+          static_cast<int>(p.G),
+          static_cast<int>(splits),
+          static_cast<int>(channels),
+          static_cast<int>(filters),
+          vertical(p),
+          horizontal(p)};
 }
 
 // Walks over (a, b, c) of extents (any, B, C), c fastest, `by` at a time.

@@ -43,7 +43,7 @@ __global__ __launch_bounds__(threads) void depthwise_kernel(Depthwise g, const T
 
   const int lane = static_cast<int>(threadIdx.x) % lanes * V, channel = first_channel + lane;
   Digits slot{static_cast<unsigned>(tile) * slots + threadIdx.x / lanes};
-  const int j = slot.next((h.outputs + run - 1) / run) * run, i = slot.next(v.outputs), n = static_cast<int>(slot.rest);
+  const int j = slot.next(ceil_div(h.outputs, run)) * run, i = slot.next(v.outputs), n = static_cast<int>(slot.rest);
   if (n >= g.N || channel >= g.C) return;
 
   Vector<float, V> sum[run] = {};
@@ -90,8 +90,8 @@ void depthwise(const char* name, const Depthwise& g, const T* x, const T* w, con
   const Axis v = g.backward ? transposed(g.v, 0) : g.v, h = g.backward ? transposed(g.h, 0) : g.h;
   const std::int64_t slots = threads * V / channels;
   const std::int64_t classes = g.backward ? std::int64_t{residues(g.v)} * residues(g.h) : 1;
-  const std::int64_t runs = std::int64_t{g.N} * v.outputs * ((h.outputs + run - 1) / run);
-  const std::int64_t tiles = (runs + slots - 1) / slots, chunks = (g.C + channels - 1) / channels;
+  const std::int64_t runs = std::int64_t{g.N} * v.outputs * ceil_div(h.outputs, run);
+  const std::int64_t tiles = ceil_div(runs, slots), chunks = ceil_div(g.C, channels);
   if (runs == 0) return;
   const bool dense = h.step == 1 && h.taps == g.h.taps && (!g.backward || g.h.stride == 1);  // in all classes
   const auto is = [&](int S, int stride) { return dense && h.taps == S && h.stride == stride; };
@@ -119,7 +119,7 @@ __global__ __launch_bounds__(threads) void depthwise_weight_kernel(Depthwise g, 
   Digits digits{blockIdx.x};
   const int lane = static_cast<int>(threadIdx.x) % channels, warp = static_cast<int>(threadIdx.x) / channels;
   const int channel = digits.next(chunks) * channels + lane;
-  const int s0 = digits.next((g.h.taps + E - 1) / E) * E, r0 = digits.next((g.v.taps + E - 1) / E) * E;
+  const int s0 = digits.next(ceil_div(g.h.taps, E)) * E, r0 = digits.next(ceil_div(g.v.taps, E)) * E;
   const int slice = static_cast<int>(digits.rest);
 
   float sum[E][E] = {};
@@ -162,11 +162,10 @@ __global__ __launch_bounds__(threads) void depthwise_weight_kernel(Depthwise g, 
 template <int E, class T>
 void depthwise_weight(const Depthwise& g, const T* dy, const T* x, T* dw) {
   const char* name = "conv2d_backward_weight";
-  const std::int64_t chunks = (g.C + channels - 1) / channels,
-                     squares = ((g.v.taps + E - 1) / E) * ((g.h.taps + E - 1) / E);
+  const std::int64_t chunks = ceil_div(g.C, channels), squares = ceil_div(g.v.taps, E) * ceil_div(g.h.taps, E);
   const std::int64_t positions = std::int64_t{g.N} * g.v.outputs * g.h.outputs;
   const std::int64_t slices = max(1L, min((positions + 63) / 64, 8 * 132 / (chunks * squares)));
-  const std::int64_t per_slice = (positions + slices - 1) / slices;
+  const std::int64_t per_slice = ceil_div(positions, slices);
   const dim3 grid(static_cast<unsigned>(chunks * squares * slices));
   if (slices == 1)
     return launch(name, depthwise_weight_kernel<E, T, T>, grid, dim3(threads), 0, g, dy, x, dw, chunks, per_slice);

@@ -10,12 +10,6 @@ namespace {
 
 // --- Forward and input gradient: rows are outputs, terms (r, s, c) what their windows hold ---------------------------
 
-struct Gather {
-  int N, G, splits;
-  int channels, filters;  // per group: of what is read, of what is written
-  Axis v, h;              // of the forward pass
-};
-
 // The outputs that the rows of a tile stand for: their windows, and where they go to (-1: nowhere).
 template <int BM>
 struct Outputs {
@@ -145,7 +139,7 @@ struct FilterColumns : Slab<Tile, Tile::BN, V, false> {
 
 // Forward: x (N, H, W, C) to y (N, P, Q, K); backward: dy (N, P, Q, K) to dx (N, H, W, C); w (K, R, S, C/G).
 template <class Tile, int V, bool backward, class T, class U>
-__global__ __launch_bounds__(Tile::threads, Tile::blocks) void gather_kernel(Gather g, const T* x, const T* w,
+__global__ __launch_bounds__(Tile::threads, Tile::blocks) void gather_kernel(Product g, const T* x, const T* w,
                                                                              Output<U> out, int row_tiles,
                                                                              int column_tiles) {
   Digits digits{blockIdx.x};
@@ -163,8 +157,8 @@ __global__ __launch_bounds__(Tile::threads, Tile::blocks) void gather_kernel(Gat
   const int pitch = g.G * g.filters, channel = group * g.filters + column;
   find_outputs(rows, row, g.N, v, h, images, rows_out, columns_out, pitch,
                split * (std::int64_t{g.N} * rows_out * columns_out * pitch) + channel);
-  const int terms = v.taps * h.taps * g.channels, steps = (terms + Tile::BD - 1) / Tile::BD;
-  const int per_split = (steps + g.splits - 1) / g.splits, first = split * per_split;
+  const int terms = v.taps * h.taps * g.channels, steps = ceil_div(terms, Tile::BD);
+  const int per_split = ceil_div(steps, g.splits), first = split * per_split;
   const int here = min(per_split, steps - first);
   Windows<Tile, V, T> a(images, v, h, g.channels, rows, taps, first * Tile::BD);
   __syncthreads();
@@ -191,7 +185,7 @@ std::int64_t splits_for(std::int64_t outputs_per_image, std::int64_t terms) {
 }
 
 template <bool backward, int V, class T>
-void gather(const char* name, const Gather& g, std::int64_t outputs_per_image, const T* x, const T* w,
+void gather(const char* name, const Product& g, std::int64_t outputs_per_image, const T* x, const T* w,
             const Output<T>& out) {
   const Axis v = backward ? transposed(g.v, 0) : g.v, h = backward ? transposed(g.h, 0) : g.h;
   const std::int64_t rows = std::int64_t{g.N} * v.outputs * h.outputs;
@@ -200,27 +194,17 @@ void gather(const char* name, const Gather& g, std::int64_t outputs_per_image, c
   if (rows == 0) return;
   with_tile(rows, g.filters, products, [&](auto tile) {
     using Tile = decltype(tile);
-    const std::int64_t row_tiles = (rows + Tile::BM - 1) / Tile::BM;
-    const std::int64_t column_tiles = (g.filters + Tile::BN - 1) / Tile::BN;
-    const auto run = [&]<class U>(const Output<U>& out) {
+    const std::int64_t row_tiles = ceil_div(rows, Tile::BM);
+    const std::int64_t column_tiles = ceil_div(g.filters, Tile::BN);
+    in_parts(name, g.splits, g.N * outputs_per_image, g.G * g.filters, out, [&]<class U>(const Output<U>& out) {
       launch(name, gather_kernel<Tile, V, backward, T, U>,
              dim3(static_cast<unsigned>(row_tiles * column_tiles * products)), dim3(Tile::threads), 0, g, x, w, out,
              row_tiles, column_tiles);
-    };
-    if (g.splits == 1) return run(out);
-    const std::int64_t size = g.N * outputs_per_image;
-    const Scratch<float> parts(g.splits * size);
-    run(Output<float>{parts.get(), nullptr, nullptr, Activation::identity});
-    sum_parts(name, size, g.splits, g.G * g.filters, parts.get(), out);
+    });
   });
 }
 
 // --- Weight gradient: rows are filters, columns the values (r, s, c) of a window, terms positions (n, p, q) ----------
-
-struct WeightGradient {
-  int N, G, splits, channels, filters;  // per group
-  Axis v, h;
-};
 
 // A: dy (positions, K)
 template <class Tile, int V, class T>
@@ -292,7 +276,7 @@ struct WindowColumns : Slab<Tile, Tile::BN, V, false> {
 
 // dy (N, P, Q, K), x (N, H, W, C), dw or its parts (splits, K, R, S, C/G)
 template <class Tile, int V, class T, class U>
-__global__ __launch_bounds__(Tile::threads, Tile::blocks) void weight_kernel(WeightGradient g, const T* dy, const T* x,
+__global__ __launch_bounds__(Tile::threads, Tile::blocks) void weight_kernel(Product g, const T* dy, const T* x,
                                                                              Output<U> dw, int row_tiles,
                                                                              int column_tiles) {
   Digits digits{blockIdx.x};
@@ -301,7 +285,7 @@ __global__ __launch_bounds__(Tile::threads, Tile::blocks) void weight_kernel(Wei
   const int K = g.G * g.filters, columns = g.v.taps * g.h.taps * g.channels;
 
   const std::int64_t positions = std::int64_t{g.N} * g.v.outputs * g.h.outputs;
-  const std::int64_t steps = (positions + Tile::BD - 1) / Tile::BD, per_split = (steps + g.splits - 1) / g.splits;
+  const std::int64_t steps = ceil_div(positions, Tile::BD), per_split = ceil_div(steps, g.splits);
   const std::int64_t first = split * per_split, here = min(per_split, steps - first);
   OutputRows<Tile, V, T> a(dy + group * g.filters + row, K, g.filters - row, first * Tile::BD, positions);
   const Images<T> images{x + group * g.channels, g.v.inputs, g.h.inputs, g.G * g.channels};
@@ -318,33 +302,18 @@ __global__ __launch_bounds__(Tile::threads, Tile::blocks) void weight_kernel(Wei
 }
 
 template <int V, class T>
-void weight_gradient(const WeightGradient& g, const T* dy, const T* x, const Output<T>& dw) {
+void weight_gradient(const Product& g, const T* dy, const T* x, const Output<T>& dw) {
   const std::int64_t columns = std::int64_t{g.v.taps} * g.h.taps * g.channels, size = g.G * g.filters * columns;
   with_tile(g.filters, columns, g.G * g.splits, [&](auto tile) {
     using Tile = decltype(tile);
-    const std::int64_t row_tiles = (g.filters + Tile::BM - 1) / Tile::BM;
-    const std::int64_t column_tiles = (columns + Tile::BN - 1) / Tile::BN;
+    const std::int64_t row_tiles = ceil_div(g.filters, Tile::BM);
+    const std::int64_t column_tiles = ceil_div(columns, Tile::BN);
     const char* name = "conv2d_backward_weight";
-    const auto run = [&]<class U>(const Output<U>& dw) {
+    in_parts(name, g.splits, size, columns, dw, [&]<class U>(const Output<U>& dw) {
       launch(name, weight_kernel<Tile, V, T, U>, dim3(static_cast<unsigned>(row_tiles * column_tiles * g.G * g.splits)),
              dim3(Tile::threads), 0, g, dy, x, dw, row_tiles, column_tiles);
-    };
-    if (g.splits == 1) return run(dw);
-    const Scratch<float> parts(g.splits * size);
-    run(Output<float>{parts.get(), nullptr, nullptr, Activation::identity});
-    sum_parts(name, size, g.splits, columns, parts.get(), dw);
+    });
   });
-}
-
-template <class Problem>
-Problem per_group(const Conv2d& p, std::int64_t splits, std::int64_t channels, std::int64_t filters) {
-  return {static_cast<int>(p.N),
-          static_cast<int>(p.G),
-          static_cast<int>(splits),
-          static_cast<int>(channels),
-          static_cast<int>(filters),
-          vertical(p),
-          horizontal(p)};
 }
 
 }  // namespace
@@ -352,7 +321,7 @@ Problem per_group(const Conv2d& p, std::int64_t splits, std::int64_t channels, s
 template <class T>
 void conv2d_direct_forward(const Conv2d& p, const T* x, const T* w, const T*, const T* bias, const T* residual, T* y) {
   const std::int64_t C = p.C / p.G, K = p.K / p.G, outputs = p.P * p.Q * p.K;
-  const auto g = per_group<Gather>(p, splits_for(outputs, p.R * p.S * C), C, K);
+  const auto g = product(p, splits_for(outputs, p.R * p.S * C), C, K);
   const auto run = C % 4 == 0 ? gather<false, 4, T> : gather<false, 1, T>;
   run("conv2d_forward", g, outputs, x, w, {y, bias, residual, p.activation});
 }
@@ -361,7 +330,7 @@ INSTANTIATE(conv2d_direct_forward)
 template <class T>
 void conv2d_direct_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
   const std::int64_t C = p.C / p.G, K = p.K / p.G, outputs = p.H * p.W * p.C, classes = p.stride_h * p.stride_w;
-  const auto g = per_group<Gather>(p, splits_for(outputs, (p.R * p.S * K + classes - 1) / classes), K, C);
+  const auto g = product(p, splits_for(outputs, ceil_div(p.R * p.S * K, classes)), K, C);
   const auto run = C % 4 == 0 && K % 4 == 0 ? gather<true, 4, T> : gather<true, 1, T>;
   run("conv2d_backward_input", g, outputs, dy, w, {dx, nullptr, nullptr, Activation::identity});
 }
@@ -373,7 +342,7 @@ void conv2d_direct_backward_weight(const Conv2d& p, const T* dy, const T* x, T* 
   const std::int64_t C = p.C / p.G, K = p.K / p.G, positions = p.N * p.P * p.Q;
   const std::int64_t tiles = p.G * ((K + 63) / 64) * ((p.R * p.S * C + 63) / 64);
   const std::int64_t splits = max(1L, min((positions + 511) / 512, 8 * 132 / tiles));
-  const auto g = per_group<WeightGradient>(p, splits, C, K);
+  const auto g = product(p, splits, C, K);
   const auto run = C % 4 == 0 && K % 4 == 0 ? weight_gradient<4, T> : weight_gradient<1, T>;
   run(g, dy, x, {dw, nullptr, nullptr, Activation::identity});
 }

@@ -26,13 +26,6 @@ __device__ const Piece<T>* pieces(const T* p) {
 
 // --- Forward and input gradient: rows are outputs, terms (r, s, c) what their windows hold ------------------
 
-struct Gather {
-  int N, G, splits;
-  int channels, filters;  // per group: of what is read, of what is written
-  int S;                  // taps in a row of the filter
-  Axis v, h;              // of the forward pass
-};
-
 // A: windows of the image, terms counted with `extent` channels, of which those beyond the image's are zeros
 template <class Tiling, class T>
 struct Windows : Pieces<Along<T, Tiling::M>, Tiling::threads> {
@@ -129,7 +122,7 @@ struct FilterColumns : Pieces<Across<T, Tiling::N>, Tiling::threads> {
 
 // Forward: x (N, H, W, C) to y (N, P, Q, K); backward: dy (N, P, Q, K) to dx (N, H, W, C); w (K, R, S, C/G).
 template <class Tiling, bool backward, class T, class U>
-__global__ __launch_bounds__(Tiling::threads, Tiling::blocks) void gather_kernel(Gather g, const T* x, const T* w,
+__global__ __launch_bounds__(Tiling::threads, Tiling::blocks) void gather_kernel(Product g, const T* x, const T* w,
                                                                                  Output<U> out, int row_tiles,
                                                                                  int column_tiles) {
   Digits digits{blockIdx.x};
@@ -142,15 +135,15 @@ __global__ __launch_bounds__(Tiling::threads, Tiling::blocks) void gather_kernel
 
   const int channels = g.channels / per_piece<T>, filters = g.filters / per_piece<T>;  // in pieces, as terms are
   const Image<T> image{pieces(x) + group * channels, v.inputs, h.inputs, g.G * channels, channels};
-  const int extent = backward ? (channels + per_step - 1) / per_step * per_step : channels;
-  const int terms = v.taps * h.taps * extent, steps = (terms + per_step - 1) / per_step;
-  const int per_split = (steps + g.splits - 1) / g.splits, first = split * per_split;
+  const int extent = backward ? ceil_div(channels, per_step) * per_step : channels;
+  const int terms = v.taps * h.taps * extent, steps = ceil_div(terms, per_step);
+  const int per_split = ceil_div(steps, g.splits), first = split * per_split;
   const int here = min(per_split, steps - first);
   Windows<Tiling, T> a(image, v, h, g.N, extent, row, first * per_step);
   Sums<Tiling> sums;
   if constexpr (backward) {
-    const int filter = g.v.taps * g.S * filters;
-    FilterColumns<Tiling, T> b(pieces(w) + std::int64_t{group} * g.channels * filter, v, h, g.S, filter, filters,
+    const int filter = g.v.taps * g.h.taps * filters;
+    FilterColumns<Tiling, T> b(pieces(w) + std::int64_t{group} * g.channels * filter, v, h, g.h.taps, filter, filters,
                                g.channels, extent, column / per_piece<T>, first * per_step);
     sums = multiply_steps<Tiling, T>(a, b, here);
   } else {
@@ -181,7 +174,7 @@ int splits_for(std::int64_t outputs_per_image, std::int64_t terms) {
 }
 
 template <bool backward, class T>
-void gather(const char* name, const Gather& g, std::int64_t outputs_per_image, const T* x, const T* w,
+void gather(const char* name, const Product& g, std::int64_t outputs_per_image, const T* x, const T* w,
             const Output<T>& out) {
   const Axis v = backward ? transposed(g.v, 0) : g.v, h = backward ? transposed(g.h, 0) : g.h;
   const std::int64_t rows = std::int64_t{g.N} * v.outputs * h.outputs;
@@ -189,27 +182,17 @@ void gather(const char* name, const Gather& g, std::int64_t outputs_per_image, c
   if (rows == 0) return;
   with_tiling(rows, g.filters, products, [&](auto tiling) {
     using Tiling = decltype(tiling);
-    const std::int64_t row_tiles = (rows + Tiling::M - 1) / Tiling::M;
-    const std::int64_t column_tiles = (g.filters + Tiling::N - 1) / Tiling::N;
-    const auto run = [&]<class U>(const Output<U>& out) {
+    const std::int64_t row_tiles = ceil_div(rows, Tiling::M);
+    const std::int64_t column_tiles = ceil_div(g.filters, Tiling::N);
+    in_parts(name, g.splits, g.N * outputs_per_image, g.G * g.filters, out, [&]<class U>(const Output<U>& out) {
       launch(name, gather_kernel<Tiling, backward, T, U>,
              dim3(static_cast<unsigned>(row_tiles * column_tiles * products)), dim3(Tiling::threads),
              Tiling::shared_bytes, g, x, w, out, row_tiles, column_tiles);
-    };
-    if (g.splits == 1) return run(out);
-    const std::int64_t size = g.N * outputs_per_image;
-    const Scratch<float> parts(g.splits * size);
-    run(Output<float>{parts.get(), nullptr, nullptr, Activation::identity});
-    sum_parts(name, size, g.splits, g.G * g.filters, parts.get(), out);
+    });
   });
 }
 
 // --- Weight gradient: rows are filters, columns the values (r, s, c) of a window, terms positions (n, p, q) -
-
-struct WeightGradient {
-  int N, G, splits, channels, filters;  // per group
-  Axis v, h;
-};
 
 // A: dy (positions, K)
 template <class Tiling, class T>
@@ -266,9 +249,9 @@ struct WindowColumns : Pieces<Across<T, Tiling::N>, Tiling::threads> {
 
 // dy (N, P, Q, K), x (N, H, W, C), dw or its parts (splits, K, R, S, C/G)
 template <class Tiling, class T, class U>
-__global__ __launch_bounds__(Tiling::threads, Tiling::blocks) void weight_kernel(WeightGradient g, const T* dy,
-                                                                                 const T* x, Output<U> dw,
-                                                                                 int row_tiles, int column_tiles) {
+__global__ __launch_bounds__(Tiling::threads, Tiling::blocks) void weight_kernel(Product g, const T* dy, const T* x,
+                                                                                 Output<U> dw, int row_tiles,
+                                                                                 int column_tiles) {
   Digits digits{blockIdx.x};
   const int column = digits.next(column_tiles) * Tiling::N, row = digits.next(row_tiles) * Tiling::M;
   const int group = digits.next(g.G), split = static_cast<int>(digits.rest);
@@ -276,8 +259,8 @@ __global__ __launch_bounds__(Tiling::threads, Tiling::blocks) void weight_kernel
 
   constexpr int positions_per_step = Across<T, Tiling::M>::lines;
   const int positions = g.N * g.v.outputs * g.h.outputs;
-  const int steps = (positions + positions_per_step - 1) / positions_per_step;
-  const int per_split = (steps + g.splits - 1) / g.splits, first = split * per_split;
+  const int steps = ceil_div(positions, positions_per_step);
+  const int per_split = ceil_div(steps, g.splits), first = split * per_split;
   const int channels = g.channels / per_piece<T>, filters = g.filters / per_piece<T>;  // in pieces
   const Image<T> image{pieces(x) + group * channels, g.v.inputs, g.h.inputs, g.G * channels, channels};
   OutputRows<Tiling, T> a(pieces(dy) + group * filters, g.G * filters, filters, positions, row / per_piece<T>,
@@ -309,9 +292,7 @@ const char* conv2d_tensor_needs(const Conv2d& p, Direction) {
 template <class T>
 void conv2d_tensor_forward(const Conv2d& p, const T* x, const T* w, const T*, const T* bias, const T* residual, T* y) {
   const std::int64_t C = p.C / p.G, K = p.K / p.G, outputs = p.P * p.Q * p.K;
-  const Gather g{static_cast<int>(p.N), static_cast<int>(p.G), splits_for(outputs, p.R * p.S * C),
-                 static_cast<int>(C),   static_cast<int>(K),   static_cast<int>(p.S),
-                 vertical(p),           horizontal(p)};
+  const Product g = product(p, splits_for(outputs, p.R * p.S * C), C, K);
   gather<false, T>("conv2d_forward", g, outputs, x, w, {y, bias, residual, p.activation});
 }
 INSTANTIATE(conv2d_tensor_forward)
@@ -320,10 +301,7 @@ INSTANTIATE(conv2d_tensor_forward)
 template <class T>
 void conv2d_tensor_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
   const std::int64_t C = p.C / p.G, K = p.K / p.G, outputs = p.H * p.W * p.C;
-  const Gather g{
-      static_cast<int>(p.N), static_cast<int>(p.G), splits_for(outputs, p.R * p.S * K / (p.stride_h * p.stride_w)),
-      static_cast<int>(K),   static_cast<int>(C),   static_cast<int>(p.S),
-      vertical(p),           horizontal(p)};
+  const Product g = product(p, splits_for(outputs, p.R * p.S * K / (p.stride_h * p.stride_w)), K, C);
   gather<true, T>("conv2d_backward_input", g, outputs, dy, w, {dx, nullptr, nullptr, Activation::identity});
 }
 INSTANTIATE(conv2d_tensor_backward_input)
@@ -332,25 +310,19 @@ INSTANTIATE(conv2d_tensor_backward_input)
 template <class T>
 void conv2d_tensor_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
   const char* name = "conv2d_backward_weight";
-  const std::int64_t columns = p.R * p.S * (p.C / p.G), filters = p.K / p.G, size = p.K * columns;
+  const std::int64_t columns = p.R * p.S * (p.C / p.G), filters = p.K / p.G;
   const std::int64_t most_splits = max(1L, p.N * p.P * p.Q / 512);
-  WeightGradient g{
-      static_cast<int>(p.N), static_cast<int>(p.G), 1, static_cast<int>(p.C / p.G), static_cast<int>(filters),
-      vertical(p),           horizontal(p)};
+  Product g = product(p, 1, p.C / p.G, filters);
   with_tiling(filters, columns, p.G * most_splits, [&](auto tiling) {
     using Tiling = decltype(tiling);
-    const std::int64_t row_tiles = (filters + Tiling::M - 1) / Tiling::M;
-    const std::int64_t column_tiles = (columns + Tiling::N - 1) / Tiling::N, blocks = row_tiles * column_tiles * p.G;
+    const std::int64_t row_tiles = ceil_div(filters, Tiling::M);
+    const std::int64_t column_tiles = ceil_div(columns, Tiling::N), blocks = row_tiles * column_tiles * p.G;
     g.splits = static_cast<int>(max(1L, min(most_splits, 132 * Tiling::blocks / blocks)));
-    const auto run = [&]<class U>(const Output<U>& out) {
+    const Output<T> out{dw, nullptr, nullptr, Activation::identity};
+    in_parts(name, g.splits, p.K * columns, columns, out, [&]<class U>(const Output<U>& out) {
       launch(name, weight_kernel<Tiling, T, U>, dim3(static_cast<unsigned>(blocks * g.splits)), dim3(Tiling::threads),
              Tiling::shared_bytes, g, dy, x, out, row_tiles, column_tiles);
-    };
-    const Output<T> out{dw, nullptr, nullptr, Activation::identity};
-    if (g.splits == 1) return run(out);
-    const Scratch<float> parts(g.splits * size);
-    run(Output<float>{parts.get(), nullptr, nullptr, Activation::identity});
-    sum_parts(name, size, g.splits, columns, parts.get(), out);
+    });
   });
 }
 INSTANTIATE(conv2d_tensor_backward_weight)

@@ -45,11 +45,6 @@ struct Mask {
   }
 };
 
-template <class T>
-struct alignas(4 * sizeof(T)) Four {
-  T v[4];
-};
-
 // x, y (N, L, C): a thread (c, slot) for four elements with neighbouring logical indices (n C + c) L + l, as far as
 // they lie in the plane (n, c), which need not begin at a multiple of four; y may be x
 template <class T>
@@ -62,15 +57,15 @@ __global__ void dropout_kernel(std::int64_t N, std::int64_t C, std::int64_t L, M
       if (l >= L) continue;
       const auto inside = [=](int j) { return l + j >= 0 && l + j < L; };
       const bool packed = C == 1 && inside(0) && inside(3);
-      Four<T> four{};
-      if (packed) four = reinterpret_cast<const Four<T>*>(x)[first / 4];
+      Vector<T, 4> four{};
+      if (packed) four = reinterpret_cast<const Vector<T, 4>*>(x)[first / 4];
 #pragma unroll
       for (int j = 0; j < 4; ++j)
         if (!packed && inside(j)) four.v[j] = x[first + j * C];
       const Words words = philox(mask.seed, mask.offset, static_cast<std::uint64_t>(block));
 #pragma unroll
       for (int j = 0; j < 4; ++j) four.v[j] = mask(words.v[j], four.v[j]);
-      if (packed) reinterpret_cast<Four<T>*>(y)[first / 4] = four;
+      if (packed) reinterpret_cast<Vector<T, 4>*>(y)[first / 4] = four;
 #pragma unroll
       for (int j = 0; j < 4; ++j)
         if (!packed && inside(j)) y[first + j * C] = four.v[j];
@@ -90,8 +85,7 @@ void dropout(const Dropout& p, const T* x, T* y) {
     return wanted < most ? static_cast<unsigned>(wanted) : most;
   };
   const unsigned across = extent(C, 256), along = extent(slots, 256 / across);
-  const dim3 grid(static_cast<unsigned>((slots + along - 1) / along), extent((C + across - 1) / across, 65535),
-                  extent(N, 65535));
+  const dim3 grid(static_cast<unsigned>(ceil_div(slots, along)), extent(ceil_div(C, across), 65535), extent(N, 65535));
   launch("dropout", dropout_kernel<T>, grid, dim3(across, along), 0, N, C, L, Mask(p), x, y);
 }
 INSTANTIATE(dropout)

@@ -6,10 +6,7 @@
 namespace convolith::CONVOLITH_DEVICE {
 
 template <class T>
-struct alignas(16) Pack {
-  static constexpr int size = 16 / sizeof(T);
-  T v[size];
-};
+using Pack = Vector<T, 16 / sizeof(T)>;
 
 // y[i] = f(x[i]...), every array (n) and 16-byte aligned; y may be one of x.
 template <class F, class T, class... X>
@@ -31,8 +28,8 @@ template <class F, class T, class... X>
 void map(const char* name, std::int64_t n, F f, T* y, const X*... x) {
   constexpr int threads = 256;
   if (n == 0) return;
-  launch(name, map_kernel<F, T, X...>, dim3(grid_for((n + Pack<T>::size - 1) / Pack<T>::size, threads)), dim3(threads),
-         0, n, f, y, x...);
+  launch(name, map_kernel<F, T, X...>, dim3(grid_for(ceil_div(n, Pack<T>::size), threads)), dim3(threads), 0, n, f, y,
+         x...);
 }
 
 }  // namespace convolith::CONVOLITH_DEVICE

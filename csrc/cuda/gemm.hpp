@@ -16,12 +16,6 @@ struct Tile {
   static constexpr int blocks = 3;  // at least, on one processor: they share its 65536 registers
 };
 
-// V values that move as one.
-template <class T, int V>
-struct alignas(V * sizeof(T)) Vector {
-  T v[V];
-};
-
 // V values from memory, zeros where there are none.
 template <int V, class T>
 __device__ Vector<float, V> fetch(bool exists, const T* p) {
@@ -190,6 +184,15 @@ void sum_parts(const char* name, std::int64_t size, int splits, std::int64_t cha
          out);
 }
 
+// Calls run(Output), which writes `splits` parts of out (size) one after the other, and adds them up.
+template <class T, class Run>
+void in_parts(const char* name, int splits, std::int64_t size, std::int64_t channels, const Output<T>& out, Run run) {
+  if (splits == 1) return run(out);
+  const Scratch<float> parts(splits * size);
+  run(Output<float>{parts.get(), nullptr, nullptr, Activation::identity});
+  sum_parts(name, size, splits, channels, parts.get(), out);
+}
+
 // Takes apart what was put together as ((...) * b + b') * a + a'.
 struct Digits {
   unsigned rest;
@@ -208,7 +211,7 @@ void with_tile(std::int64_t rows, std::int64_t columns, std::int64_t products, R
   double best = 0;
   int choice = -1, index = 0;
   const auto consider = [&](int BM, int BN, double efficiency) {
-    const std::int64_t blocks = products * ((rows + BM - 1) / BM) * ((columns + BN - 1) / BN);
+    const std::int64_t blocks = products * ceil_div(rows, BM) * ceil_div(columns, BN);
     const double cycles = static_cast<double>((blocks + 131) / 132) * BM * BN / (8 * efficiency);
     const double time = cycles < memory_access ? memory_access : cycles;
     if (choice < 0 || time < best) best = time, choice = index;

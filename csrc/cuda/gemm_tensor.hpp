@@ -210,7 +210,7 @@ void with_tiling(std::int64_t rows, std::int64_t columns, std::int64_t products,
   using Tall = Tiling<128, 64, 64, 32, 3, 3>;
   using Small = Tiling<64, 64, 32, 32, 4, 3>;
   const auto time = [&](auto tiling) {  // of a step: bytes from L2, times the blocks that one processor gets
-    const std::int64_t blocks = products * ((rows + tiling.M - 1) / tiling.M) * ((columns + tiling.N - 1) / tiling.N);
+    const std::int64_t blocks = products * ceil_div(rows, tiling.M) * ceil_div(columns, tiling.N);
     return (blocks + 131) / 132 * (tiling.M + tiling.N);
   };
   const std::int64_t huge = time(Huge{}), large = time(Large{}), tall = time(Tall{}), small = time(Small{});

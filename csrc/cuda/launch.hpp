@@ -37,6 +37,18 @@ class Scratch {
   T* data_;
 };
 
+// V values side by side, which move as one: 16 bytes at a time, or all of them where they are less.
+template <class T, int V>
+struct alignas(V * sizeof(T) < 16 ? V * sizeof(T) : 16) Vector {
+  static constexpr int size = V;
+  T v[V];
+};
+
+template <class A, class B>
+__host__ __device__ constexpr auto ceil_div(A a, B b) {
+  return (a + b - 1) / b;
+}
+
 template <class T>
 using Same = T;  // lets an array type stand before a name: Same<float[32]> part
 
@@ -54,7 +66,7 @@ void launch(const char* name, void (*kernel)(P...), dim3 grid, dim3 block, std::
   kernel<<<grid, block, shared_bytes, current_stream()>>>(static_cast<P>(arguments)...);
   check_launch(name, grid, block, shared_bytes);
 }
-#define SHARED(name, ...) __shared__::convolith::CONVOLITH_DEVICE::Same<__VA_ARGS__> name
+#define SHARED(name, ...) __shared__ Same<__VA_ARGS__> name
 #define DYNAMIC_SHARED(name, T)                              \
   extern __shared__ __align__(128) unsigned char dynamic_[]; \
   T* name = reinterpret_cast<T*>(dynamic_)
@@ -70,11 +82,10 @@ void launch(const char* name, void (*kernel)(P...), dim3 grid, dim3 block, std::
       name, {grid.x, grid.y, grid.z}, {block.x, block.y, block.z}, shared_bytes,
       [](const void* it) { (*static_cast<const decltype(call)*>(it))(); }, &call, observer());
 }
-#define SHARED(name, ...)                                                                                       \
-  static const char name_of_##name[] = #name;                                                                   \
-  auto& name = *static_cast<::convolith::CONVOLITH_DEVICE::Same<__VA_ARGS__>*>(                                 \
-      ::convolith::emu::shared_memory(name_of_##name, sizeof(::convolith::CONVOLITH_DEVICE::Same<__VA_ARGS__>), \
-                                      alignof(::convolith::CONVOLITH_DEVICE::Same<__VA_ARGS__>)))
+#define SHARED(name, ...)                        \
+  static const char name_of_##name[] = #name;    \
+  auto& name = *static_cast<Same<__VA_ARGS__>*>( \
+      ::convolith::emu::shared_memory(name_of_##name, sizeof(Same<__VA_ARGS__>), alignof(Same<__VA_ARGS__>)))
 #define DYNAMIC_SHARED(name, T) T* name = static_cast<T*>(::convolith::emu::dynamic_shared_memory())
 
 #endif
@@ -82,7 +93,7 @@ void launch(const char* name, void (*kernel)(P...), dim3 grid, dim3 block, std::
 // Blocks of `threads` that give each of n elements a thread, but no more than a GPU keeps busy: for kernels that
 // stride over the grid.
 inline unsigned grid_for(std::int64_t n, int threads) {
-  const std::int64_t blocks = (n + threads - 1) / threads, most = 16 * 132;
+  const std::int64_t blocks = ceil_div(n, threads), most = 16 * 132;
   return static_cast<unsigned>(blocks < most ? blocks : most);
 }
 

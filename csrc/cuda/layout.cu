@@ -14,7 +14,7 @@ template <class T>
 __global__ void transpose_kernel(std::int64_t batch, std::int64_t rows, std::int64_t columns, const T* __restrict__ x,
                                  T* __restrict__ y) {
   SHARED(part, T[tile][tile + 1]);
-  const std::int64_t down = (rows + tile - 1) / tile, across = (columns + tile - 1) / tile;
+  const std::int64_t down = ceil_div(rows, tile), across = ceil_div(columns, tile);
   for (std::int64_t at = blockIdx.x; at < batch * down * across; at += gridDim.x) {
     const std::int64_t n = at / (down * across), row = at / across % down * tile, column = at % across * tile;
     const T* from = x + n * rows * columns;
@@ -32,7 +32,7 @@ __global__ void transpose_kernel(std::int64_t batch, std::int64_t rows, std::int
 
 template <class T>
 void run(const Transpose& p, const void* x, void* y) {
-  const std::int64_t tiles = p.batch * ((p.rows + tile - 1) / tile) * ((p.columns + tile - 1) / tile);
+  const std::int64_t tiles = p.batch * ceil_div(p.rows, tile) * ceil_div(p.columns, tile);
   launch("transpose", transpose_kernel<T>, dim3(grid_for(tiles, 1)), dim3(tile, rows_at_once), 0, p.batch, p.rows,
          p.columns, static_cast<const T*>(x), static_cast<T*>(y));
 }

@@ -24,8 +24,8 @@ template <class F, class T, class... State>
 void update(const char* name, std::int64_t n, F f, const T* grad, State*... state) {
   constexpr int threads = 256;
   if (n == 0) return;
-  launch(name, update_kernel<F, T, State...>, dim3(grid_for((n + Pack<T>::size - 1) / Pack<T>::size, threads)),
-         dim3(threads), 0, n, f, grad, state...);
+  launch(name, update_kernel<F, T, State...>, dim3(grid_for(ceil_div(n, Pack<T>::size), threads)), dim3(threads), 0, n,
+         f, grad, state...);
 }
 
 struct Sgd {

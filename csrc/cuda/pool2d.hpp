@@ -1,5 +1,5 @@
 // Pooling: the windows of planes (N, H, W, C), how threads walk over them, and how gradients are gathered.  In kernels
-// C counts Channels.
+// C counts Vectors of channels.
 #pragma once
 
 #include "channels.hpp"
@@ -88,7 +88,7 @@ void lay_down(Windows& rows, Windows& columns) {
   columns = column;
 }
 
-// Blocks of (channels, columns) threads over N planes of `rows` x `columns` positions of C Channels: a grid of (tiles
+// Blocks of (channels, columns) threads over N planes of `rows` x `columns` positions of C Vectors: a grid of (tiles
 // of channels and pieces of rows, rows, planes), where y and z may be less than there are.  Some `most` blocks, no
 // more.
 struct Walk {
@@ -121,7 +121,7 @@ struct Place {
 template <int V, class Windows, class Source, class T>
 __global__ void __launch_bounds__(block_threads, 4)
     gather_kernel(std::int64_t N, std::int64_t C, unsigned tiles, Windows rows, Windows columns, Source source,
-                  Channels<T, V>* dx) {
+                  Vector<T, V>* dx) {
   const Place place(tiles);
   if (place.c >= C) return;
   for (std::int64_t n = blockIdx.z; n < N; n += gridDim.z) {
@@ -130,14 +130,14 @@ __global__ void __launch_bounds__(block_threads, 4)
       for (int w = place.column; w < columns.in; w += place.every) {
         const Span across = columns.outputs_of(w);
         const std::int64_t position = std::int64_t{h} * columns.in + w;
-        Channels<float, V> sum{};
+        Vector<float, V> sum{};
         for (int p = down.begin; p < down.begin + down.count; ++p) {
           std::int64_t output = ((n * rows.out + p) * columns.out + across.begin) * C + place.c;
 #pragma unroll 1
           for (int q = across.begin; q < across.begin + across.count; ++q, output += C)
             source.add(sum, output, position, rows.extent(p) * columns.extent(q));
         }
-        Channels<T, V> out;
+        Vector<T, V> out;
 #pragma unroll
         for (int j = 0; j < V; ++j) out.v[j] = static_cast<T>(sum.v[j]);
         dx[(n * rows.in * columns.in + position) * C + place.c] = out;
@@ -148,7 +148,7 @@ __global__ void __launch_bounds__(block_threads, 4)
 
 template <int V, class Windows, class Source, class T>
 void gather(const char* name, std::int64_t N, std::int64_t C, Windows rows, Windows columns, Source source,
-            Channels<T, V>* dx) {
+            Vector<T, V>* dx) {
   if (N == 0) return;
   lay_down(rows, columns);
   const Walk walk(N, C, rows.in, columns.in);
@@ -159,10 +159,10 @@ void gather(const char* name, std::int64_t N, std::int64_t C, Windows rows, Wind
 // dy (N, P, Q, C), each element shared out over its window.
 template <class T, int V>
 struct AverageGradient {
-  const Channels<T, V>* dy;
+  const Vector<T, V>* dy;
 
-  __device__ __forceinline__ void add(Channels<float, V>& sum, std::int64_t output, std::int64_t, float divisor) const {
-    const Channels<T, V> v = dy[output];
+  __device__ __forceinline__ void add(Vector<float, V>& sum, std::int64_t output, std::int64_t, float divisor) const {
+    const Vector<T, V> v = dy[output];
     const float share = 1 / divisor;
 #pragma unroll
     for (int j = 0; j < V; ++j) sum.v[j] += static_cast<float>(v.v[j]) * share;

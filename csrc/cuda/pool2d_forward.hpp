@@ -9,8 +9,8 @@ namespace convolith::CONVOLITH_DEVICE {
 // y (N, P, Q, C)
 template <class T, int V>
 struct Average {
-  using Input = Channels<T, V>;
-  using State = Channels<float, V>;
+  using Input = Vector<T, V>;
+  using State = Vector<float, V>;
   Input* y;
 
   static __device__ __forceinline__ Input outside() { return {}; }
@@ -32,14 +32,14 @@ struct Average {
 // y, indices (N, P, Q, C): the first maximum (minimum), or the first NaN, and where it is.
 template <class T, int V, bool minimum>
 struct Extreme {
-  using Input = Channels<T, V>;
+  using Input = Vector<T, V>;
   struct State {
     float value[V];
     std::int64_t at[V];
   };
   static constexpr float worst = minimum ? INFINITY : -INFINITY;
   Input* y;
-  Channels<std::int64_t, V>* indices;
+  Vector<std::int64_t, V>* indices;
 
   static __device__ __forceinline__ bool better(float v, float best) {
     return !(minimum ? v >= best : v <= best) && best == best;
@@ -78,7 +78,7 @@ struct Extreme {
   }
   __device__ __forceinline__ void finish(const State& s, std::int64_t output, float) const {
     Input value;
-    Channels<std::int64_t, V> at;
+    Vector<std::int64_t, V> at;
 #pragma unroll
     for (int j = 0; j < V; ++j) value.v[j] = static_cast<T>(s.value[j]), at.v[j] = s.at[j];
     y[output] = value;
@@ -153,7 +153,7 @@ __global__ void __launch_bounds__(block_threads, 4)
     for (std::int64_t o = blockIdx.y; o < std::int64_t{rows.out} * columns.out; o += gridDim.y) {
       const int p = static_cast<int>(o / columns.out), q = static_cast<int>(o % columns.out);
       const Span down = rows.window_of(p), across = columns.window_of(q);
-      const int length = (across.count + pieces - 1) / pieces, begin = piece * length;
+      const int length = ceil_div(across.count, pieces), begin = piece * length;
       const int end = place.c < C ? min(begin + length, across.count) : 0;
       auto state = reduce_window<Pool, 0>(down, across, rows.in, columns.in, C, plane, begin + lane, end, lanes);
       state = join_threads(pool, state, shared, blockDim.x);
@@ -186,7 +186,7 @@ __global__ void __launch_bounds__(block_threads, 4)
   }
 }
 
-// x (N, H, W, C) of C Channels
+// x (N, H, W, C) of C Vectors
 template <class Pool, class Windows>
 void reduce_windows(const char* name, std::int64_t N, std::int64_t C, Windows rows, Windows columns,
                     const typename Pool::Input* x, Pool pool) {

@@ -33,10 +33,10 @@ struct Wider {
   }
 };
 
-// indices (N, P, Q, C of Channels), parts (blocks)
+// indices (N, P, Q, C of Vectors), parts (blocks)
 template <int V>
 __global__ void __launch_bounds__(block_threads, 4)
-    reach_kernel(AdaptivePool2d p, std::int64_t C, unsigned tiles, const Channels<std::int64_t, V>* indices,
+    reach_kernel(AdaptivePool2d p, std::int64_t C, unsigned tiles, const Vector<std::int64_t, V>* indices,
                  Reaches* parts) {
   SHARED(shared, Reaches[block_threads]);
   const Place place(tiles);
@@ -44,7 +44,7 @@ __global__ void __launch_bounds__(block_threads, 4)
   for (std::int64_t n = blockIdx.z; n < p.N && place.c < C; n += gridDim.z) {
     for (std::int64_t row = blockIdx.y; row < p.P; row += gridDim.y) {
       for (std::int64_t q = place.column; q < p.Q; q += place.every) {
-        const Channels<std::int64_t, V> at = indices[((n * p.P + row) * p.Q + q) * C + place.c];
+        const Vector<std::int64_t, V> at = indices[((n * p.P + row) * p.Q + q) * C + place.c];
 #pragma unroll
         for (int j = 0; j < V; ++j) {
           const std::int64_t h = at.v[j] / p.W, w = at.v[j] - h * p.W;
@@ -87,13 +87,12 @@ struct Reached {
 // dy, indices (N, P, Q, C)
 template <class T, int V>
 struct ExtremeGradient {
-  const Channels<T, V>* dy;
-  const Channels<std::int64_t, V>* indices;
+  const Vector<T, V>* dy;
+  const Vector<std::int64_t, V>* indices;
 
-  __device__ __forceinline__ void add(Channels<float, V>& sum, std::int64_t output, std::int64_t position,
-                                      float) const {
-    const Channels<T, V> v = dy[output];
-    const Channels<std::int64_t, V> at = indices[output];
+  __device__ __forceinline__ void add(Vector<float, V>& sum, std::int64_t output, std::int64_t position, float) const {
+    const Vector<T, V> v = dy[output];
+    const Vector<std::int64_t, V> at = indices[output];
 #pragma unroll
     for (int j = 0; j < V; ++j)
       if (at.v[j] == position) sum.v[j] += static_cast<float>(v.v[j]);

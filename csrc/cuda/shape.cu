@@ -23,7 +23,7 @@ void copy(const CopyRows& p, const V* from, V* to) {
     return wanted < most ? static_cast<unsigned>(wanted) : most;
   };
   const unsigned x = extent(p.width, 256), y = extent(p.rows, 256 / x);
-  const dim3 grid(static_cast<unsigned>((p.rows + y - 1) / y), extent((p.width + x - 1) / x, 65535));
+  const dim3 grid(static_cast<unsigned>(ceil_div(p.rows, y)), extent(ceil_div(p.width, x), 65535));
   launch("copy_rows", copy_kernel<V>, grid, dim3(x, y), 0, p, from, to);
 }
 

@@ -137,13 +137,13 @@ void for_rows(const Softmax& p, const Run& run) {
   using Long = Block<16>;
   if (p.L <= width * count) {
     using Team = Lanes<width, count>;
-    run.template operator()<Team>((p.outer + Team::rows - 1) / Team::rows, dim3(Team::threads));
+    run.template operator()<Team>(ceil_div(p.outer, Team::rows), dim3(Team::threads));
   } else if constexpr (width < 32) {
     for_rows<2 * width, 1>(p, run);
   } else if constexpr (count < 32) {
     for_rows<width, 2 * count>(p, run);
   } else if (p.L <= Long::threads * Long::count) {
-    const auto warps = static_cast<unsigned>((p.L + 32 * Long::count - 1) / (32 * Long::count));
+    const auto warps = static_cast<unsigned>(ceil_div(p.L, 32 * Long::count));
     run.template operator()<Long>(p.outer, dim3(32 * warps));
   } else {
     run.template operator()<Block<0>>(p.outer, dim3(Block<0>::threads));
@@ -155,7 +155,7 @@ template <class Run>
 void for_columns(const Softmax& p, const Run& run) {
   using Short = Columns<16>;
   const std::int64_t blocks = (p.outer * p.inner + 31) / 32;
-  const std::int64_t parts = (p.L + Short::count - 1) / Short::count;
+  const std::int64_t parts = ceil_div(p.L, Short::count);
   if (32 * parts <= Short::threads)
     run.template operator()<Short>(blocks, dim3(32, static_cast<unsigned>(parts)));
   else

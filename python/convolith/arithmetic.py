@@ -25,6 +25,11 @@ def binary(function: type[Function], a: Any, b: Any) -> Tensor:
         b = _constant(function, b, like)
     if a.dtype != b.dtype:
         raise TypeError(f"{function.__name__.lower()}: the operands are {a.dtype} and {b.dtype}")
+    if isinstance(a, Tensor) and isinstance(b, Tensor) and a.device != b.device:
+        raise ValueError(
+            f"{function.__name__.lower()}: the operands are on {a.device} and {b.device}; "
+            "move one of them with .to()"
+        )
     if like.device != "cpu" and not (function is Add and a.shape == b.shape):
         raise ValueError(
             f"{function.__name__.lower()}: on {like.device} only tensors of equal shape are added, "

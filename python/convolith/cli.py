@@ -21,6 +21,7 @@ import numpy as np
 import convolith
 from convolith import metrics
 from convolith.data import load_digit_image
+from convolith.device import DEVICES
 from convolith.models import summary
 from convolith.train import BEST, LAST, recipe
 from convolith.train.checkpoint import load_checkpoint
@@ -147,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument(
         "--device",
-        choices=("cpu", "emu", "cuda"),
+        choices=DEVICES,
         default=unset,
         help="emu: the CUDA kernels, emulated on the CPU, which is slow; default cpu",
     )

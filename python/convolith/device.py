@@ -7,7 +7,7 @@ an array innermost in memory; shapes stay (N, C, H, W) everywhere.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from convolith._C import DeviceArray
 
 Array = npt.NDArray[Any]  # or a DeviceArray, which primitives take in its place
 Device = Literal["cpu", "emu", "cuda"]
+DEVICES: tuple[str, ...] = get_args(Device)  # present or not
 
 
 def devices() -> list[str]:
@@ -31,12 +32,12 @@ def synchronize(device: Device) -> None:
 
 def is_device(name: Any) -> bool:
     """Whether `name` names a device, present or not."""
-    return isinstance(name, str) and name in ("cpu", "emu", "cuda")
+    return isinstance(name, str) and name in DEVICES
 
 
 def is_array(value: Any) -> bool:
     """Whether `value` is an array of any device."""
-    return isinstance(value, np.ndarray | DeviceArray)
+    return type(value) is np.ndarray or type(value) is DeviceArray
 
 
 def as_array(value: Any) -> Array:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from convolith import _C, emu, primitives
-from convolith.device import Array, to_device
+from convolith.device import Array, to_device, zeros_like
 
 Counts = dict[str, list[dict[str, Any]]]
 
@@ -131,7 +131,7 @@ _ARGUMENTS: dict[str, Callable[[Options], Arguments]] = {
         {},
     ),
     "sgd_step": lambda o: ((_x(o), _x(o), _x(o)), {"lr": 0.1, "momentum": 0.9}),
-    "adam_step": lambda o: ((_x(o), _x(o), _x(o), _probabilities(o)), {"step": 1}),
+    "adam_step": lambda o: ((_x(o), _x(o), _x(o), zeros_like(_x(o))), {"step": 1}),
 }
 PRIMITIVES = tuple(_ARGUMENTS)
 
