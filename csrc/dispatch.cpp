@@ -60,7 +60,7 @@ const Isa& preferred() {
   if (const char* forced = std::getenv("CONVOLITH_ISA"); forced && *forced) return find(forced);
   for (const Isa& isa : isas())
     if (isa.supported) return isa;
-  throw std::logic_error("no baseline kernels");  // the build always has one
+  throw std::runtime_error("convolith was built for instruction sets alone that this CPU does not have");
 }
 
 std::atomic<const Isa*>& current() {
