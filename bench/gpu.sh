@@ -86,7 +86,7 @@ compare() {  # seconds, WHAT, options
     --json "$logs/${what}_cuda.json"
 }
 compare 50 ops
-compare 60 train --models resnet18
+compare 60 train --models resnet50
 compare $((deadline - SECONDS > 40 ? deadline - SECONDS : 40)) conv --suite resnet50
 
 for what in ops train conv; do

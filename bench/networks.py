@@ -34,8 +34,18 @@ class PadShortcut(nn.Module):
         return nn.functional.pad(x, (0, 0, 0, 0, 0, self.channels))
 
 
+def _shortcut(C: int, K: int, stride: int, project: bool) -> nn.Module:
+    if stride == 1 and C == K:
+        return nn.Identity()
+    if project:
+        return nn.Sequential(nn.Conv2d(C, K, 1, stride, bias=False), nn.BatchNorm2d(K))
+    return PadShortcut(K - C, stride)
+
+
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions and a shortcut around them."""
+
+    expansion = 1
 
     def __init__(self, C: int, K: int, stride: int, project: bool) -> None:
         super().__init__()
@@ -44,14 +54,7 @@ class BasicBlock(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         self.conv2 = nn.Conv2d(K, K, 3, 1, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(K)
-        self.downsample: nn.Module
-        if stride == 1 and C == K:
-            self.downsample = nn.Identity()
-        elif project:
-            projection = nn.Conv2d(C, K, 1, stride, bias=False)
-            self.downsample = nn.Sequential(projection, nn.BatchNorm2d(K))
-        else:
-            self.downsample = PadShortcut(K - C, stride)
+        self.downsample = _shortcut(C, K, stride, project)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = self.relu(self.bn1(self.conv1(x)))
@@ -59,26 +62,55 @@ class BasicBlock(nn.Module):
         return self.relu(y + self.downsample(x))
 
 
-def _stage(C: int, K: int, blocks: int, stride: int, project: bool = True) -> nn.Sequential:
-    rest = [BasicBlock(K, K, 1, project) for _ in range(blocks - 1)]
-    return nn.Sequential(BasicBlock(C, K, stride, project), *rest)
+class Bottleneck(nn.Module):
+    """1x1, 3x3 and 1x1 convolutions, the last to 4 K channels, and a shortcut around them."""
 
+    expansion = 4
 
-class ResNet18(nn.Module):
-    """ResNet-18 for images (N, 3, 224, 224) (He et al. 2015, table 1)."""
-
-    def __init__(self) -> None:
+    def __init__(self, C: int, K: int, stride: int, project: bool) -> None:
         super().__init__()
+        self.conv1 = nn.Conv2d(C, K, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(K)
+        self.conv2 = nn.Conv2d(K, K, 3, stride, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(K)
+        self.conv3 = nn.Conv2d(K, 4 * K, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(4 * K)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = _shortcut(C, 4 * K, stride, project)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.relu(self.bn1(self.conv1(x)))
+        y = self.relu(self.bn2(self.conv2(y)))
+        y = self.bn3(self.conv3(y))
+        return self.relu(y + self.downsample(x))
+
+
+Block = type[BasicBlock] | type[Bottleneck]
+
+
+def _stage(
+    C: int, K: int, blocks: int, stride: int, project: bool = True, block: Block = BasicBlock
+) -> nn.Sequential:
+    rest = [block(K * block.expansion, K, 1, project) for _ in range(blocks - 1)]
+    return nn.Sequential(block(C, K, stride, project), *rest)
+
+
+class ResNet(nn.Module):
+    """A ResNet for images (N, 3, 224, 224) (He et al. 2015, table 1)."""
+
+    def __init__(self, blocks: tuple[int, int, int, int], block: Block) -> None:
+        super().__init__()
+        wider = block.expansion
         self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, 2, 1)
-        self.layer1 = _stage(64, 64, 2, 1)
-        self.layer2 = _stage(64, 128, 2, 2)
-        self.layer3 = _stage(128, 256, 2, 2)
-        self.layer4 = _stage(256, 512, 2, 2)
+        self.layer1 = _stage(64, 64, blocks[0], 1, block=block)
+        self.layer2 = _stage(64 * wider, 128, blocks[1], 2, block=block)
+        self.layer3 = _stage(128 * wider, 256, blocks[2], 2, block=block)
+        self.layer4 = _stage(256 * wider, 512, blocks[3], 2, block=block)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(512, 1000)
+        self.fc = nn.Linear(512 * wider, 1000)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
@@ -142,7 +174,8 @@ class MobileNetV1(nn.Module):
 
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "lenet5": lenet5,
-    "resnet18": ResNet18,
+    "resnet18": lambda: ResNet((2, 2, 2, 2), BasicBlock),
+    "resnet50": lambda: ResNet((3, 4, 6, 3), Bottleneck),
     "resnet20": ResNet20,
     "mobilenet_v1": MobileNetV1,
 }

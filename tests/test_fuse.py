@@ -9,12 +9,13 @@ import pytest
 
 import convolith as cv
 from convolith import Tensor, nn
-from convolith.models import LeNet5, MobileNetV1, ResNet, resnet20
+from convolith.models import Bottleneck, LeNet5, MobileNetV1, ResNet, resnet20
 from test_networks import randomised
 
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "resnet20": resnet20,
     "imagenet_stem": lambda: ResNet((1, 1), (4, 8), num_classes=5),
+    "bottleneck": lambda: ResNet((1, 1), (4, 8), num_classes=5, block=Bottleneck),
     "mobilenet": lambda: MobileNetV1(0.25, 10),
     "sequential": lambda: nn.Sequential(
         nn.Conv2d(3, 4, 3, stride=2, padding=(0, 1, 2, 0)),

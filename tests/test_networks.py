@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -10,12 +11,28 @@ import pytest
 
 import convolith as cv
 from convolith import Tensor, nn, reference
-from convolith.models import BasicBlock, MobileNetV1, ResNet, mobilenet_v1, resnet18, resnet20
+from convolith.models import (
+    BasicBlock,
+    Bottleneck,
+    MobileNetV1,
+    ResNet,
+    mobilenet_v1,
+    resnet18,
+    resnet20,
+    resnet34,
+    resnet50,
+    resnet101,
+    resnet152,
+)
 
 Array = np.ndarray
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], int, tuple[int, ...]]] = {
     # Parameters, and the shape behind the convolutions for an input of 64x64.
     "resnet18": (resnet18, 11_689_512, (2, 512, 2, 2)),
+    "resnet34": (resnet34, 21_797_672, (2, 512, 2, 2)),
+    "resnet50": (resnet50, 25_557_032, (2, 2048, 2, 2)),
+    "resnet101": (resnet101, 44_549_160, (2, 2048, 2, 2)),
+    "resnet152": (resnet152, 60_192_808, (2, 2048, 2, 2)),
     "resnet20": (resnet20, 269_722, (2, 64, 16, 16)),
     "mobilenet_v1": (mobilenet_v1, 4_231_976, (2, 1024, 2, 2)),
 }
@@ -53,7 +70,7 @@ def relu(x: Array) -> Array:
 
 
 def resnet_by_numpy(net: nn.Module, x: Array) -> Array:
-    """He et al. 2015, for both stems and both shortcuts."""
+    """He et al. 2015, for both stems, blocks and shortcuts."""
     layers = Numpy(net)
     kernel = layers.state["conv1.weight"].shape[-1]
     x = relu(layers.conv_norm("conv1", "bn1", x, stride=1 + (kernel == 7), padding=kernel // 2))
@@ -68,8 +85,12 @@ def resnet_by_numpy(net: nn.Module, x: Array) -> Array:
             shortcut = layers.conv_norm(*names, x, stride=stride)
         elif stride == 2:
             shortcut = np.pad(x[:, :, ::2, ::2], ((0, 0), (0, x.shape[1]), (0, 0), (0, 0)))
-        y = relu(layers.conv_norm(f"{block}.conv1", f"{block}.bn1", x, stride=stride, padding=1))
-        x = relu(layers.conv_norm(f"{block}.conv2", f"{block}.bn2", y, padding=1) + shortcut)
+        deep = f"{block}.conv3.weight" in layers.state
+        strides, paddings = ((1, stride, 1), (0, 1, 0)) if deep else ((stride, 1), (1, 1))
+        for i, (step, padding) in enumerate(zip(strides, paddings, strict=True), 1):
+            names = f"{block}.conv{i}", f"{block}.bn{i}"
+            x = layers.conv_norm(*names, x, stride=step, padding=padding)
+            x = relu(x + shortcut if i == len(strides) else x)
     return layers.classify(x)
 
 
@@ -104,9 +125,10 @@ def test_sizes_are_the_papers(name: str) -> None:
     [
         (lambda: ResNet((2, 1), (4, 8), num_classes=5), resnet_by_numpy),
         (lambda: ResNet((1, 2), (4, 8), "cifar", "pad", 5), resnet_by_numpy),
+        (lambda: ResNet((1, 2), (4, 8), num_classes=5, block=Bottleneck), resnet_by_numpy),
         (lambda: MobileNetV1(0.125, 5), mobilenet_by_numpy),
     ],
-    ids=["projecting", "padding", "mobilenet"],
+    ids=["projecting", "padding", "bottleneck", "mobilenet"],
 )
 def test_forward_is_the_references(
     net: Callable[[], nn.Module], by_numpy: Callable[[nn.Module, Array], Array]
@@ -135,9 +157,9 @@ def test_resnet_has_torchvisions_keys() -> None:
 
 
 def test_a_block_learns() -> None:
-    """Both shortcuts pass gradients on: all parameters of a small network have one."""
-    for shortcut in ("pad", "project"):
-        net = ResNet((1, 1), (4, 8), "cifar", shortcut, 3)
+    """Both kinds and both shortcuts pass gradients on: all parameters of a network have one."""
+    for shortcut, block in itertools.product(("pad", "project"), (BasicBlock, Bottleneck)):
+        net = ResNet((1, 1), (4, 8), "cifar", shortcut, 3, block)
         net(
             Tensor(np.random.default_rng(0).standard_normal((2, 3, 8, 8), np.float32))
         ).sum().backward()
@@ -145,7 +167,7 @@ def test_a_block_learns() -> None:
 
 
 def test_wrong_arguments() -> None:
-    with pytest.raises(ValueError, match="BasicBlock: shortcut is 'A', expected pad or project"):
+    with pytest.raises(ValueError, match="ResNet: shortcut is 'A', expected pad or project"):
         BasicBlock(4, 8, 2, "A")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="ResNet: stem is 'big', expected imagenet or cifar"):
         ResNet((1,), (4,), "big")  # type: ignore[arg-type]

@@ -2,16 +2,31 @@
 
 from convolith.models.lenet import LeNet5
 from convolith.models.mobilenet import MobileNetV1, mobilenet_v1
-from convolith.models.resnet import BasicBlock, ResNet, resnet18, resnet20
+from convolith.models.resnet import (
+    BasicBlock,
+    Bottleneck,
+    ResNet,
+    resnet18,
+    resnet20,
+    resnet34,
+    resnet50,
+    resnet101,
+    resnet152,
+)
 from convolith.models.summary import summary
 
 __all__ = [
     "BasicBlock",
+    "Bottleneck",
     "LeNet5",
     "MobileNetV1",
     "ResNet",
     "mobilenet_v1",
     "resnet18",
     "resnet20",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "resnet152",
     "summary",
 ]

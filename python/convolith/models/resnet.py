@@ -35,36 +35,90 @@ class BasicBlock(nn.Module):
         If `shortcut` is neither.
     """
 
+    expansion = 1
+
     def __init__(
         self, in_channels: int, out_channels: int, stride: int = 1, shortcut: Shortcut = "project"
     ) -> None:
-        if shortcut not in ("pad", "project"):
-            raise ValueError(f"BasicBlock: shortcut is {shortcut!r}, expected pad or project")
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(out_channels, activation="relu")
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
         self.bn2: nn.Module = nn.BatchNorm2d(out_channels, activation="relu")
-        self.downsample: nn.Module
-        if stride == 1 and in_channels == out_channels:
-            self.downsample = nn.Identity()
-        elif shortcut == "pad":
-            self.downsample = PadShortcut(out_channels - in_channels, stride)
-        else:
-            self.downsample = nn.Sequential(
-                nn.Conv2d(in_channels, out_channels, 1, stride, bias=False),
-                nn.BatchNorm2d(out_channels),
-            )
+        self.downsample = _shortcut(in_channels, out_channels, stride, shortcut)
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, H, W) to (N, K, P, Q)."""
-        x, shortcut = self.bn1(self.conv1(input)), self.downsample(input)
-        folded = isinstance(self.bn2, nn.Identity)  # into conv2, by nn.fuse
-        output: Tensor = self.conv2(x, shortcut) if folded else self.bn2(self.conv2(x), shortcut)
-        return output
+        x = self.bn1(self.conv1(input))
+        return _join(self.conv2, self.bn2, x, self.downsample(input))
 
     def chains(self) -> tuple[tuple[str, ...], ...]:
         """The convolutions with their batch norms; the shortcut goes to the last of them."""
         return ("conv1", "bn1"), ("conv2", "bn2")
+
+
+class Bottleneck(nn.Module):
+    """1x1, 3x3 and 1x1 convolutions, the last of four times the channels, and a shortcut.
+
+    (N, C, H, W) to (N, 4 channels, ceil(H / stride), ceil(W / stride)): He et al. 2015, fig. 5,
+    with the stride at the 3x3 convolution, as in torchvision ("version 1.5").
+
+    Parameters
+    ----------
+    in_channels : int
+        C.
+    channels : int
+        Of the first two convolutions.
+    stride : int
+        Of the second.
+    shortcut : {'pad', 'project'}
+        As in `BasicBlock`.
+
+    Raises
+    ------
+    ValueError
+        If `shortcut` is neither.
+    """
+
+    expansion = 4
+
+    def __init__(
+        self, in_channels: int, channels: int, stride: int = 1, shortcut: Shortcut = "project"
+    ) -> None:
+        out_channels = self.expansion * channels
+        self.conv1 = nn.Conv2d(in_channels, channels, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels, activation="relu")
+        self.conv2 = nn.Conv2d(channels, channels, 3, stride, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels, activation="relu")
+        self.conv3 = nn.Conv2d(channels, out_channels, 1, bias=False)
+        self.bn3: nn.Module = nn.BatchNorm2d(out_channels, activation="relu")
+        self.downsample = _shortcut(in_channels, out_channels, stride, shortcut)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, 4 channels, P, Q)."""
+        x = self.bn2(self.conv2(self.bn1(self.conv1(input))))
+        return _join(self.conv3, self.bn3, x, self.downsample(input))
+
+    def chains(self) -> tuple[tuple[str, ...], ...]:
+        """As of `BasicBlock`."""
+        return ("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3")
+
+
+def _shortcut(C: int, K: int, stride: int, kind: Shortcut) -> nn.Module:
+    """From a block's input (N, C, H, W) to its output (N, K, P, Q)."""
+    if kind not in ("pad", "project"):
+        raise ValueError(f"ResNet: shortcut is {kind!r}, expected pad or project")
+    if stride == 1 and C == K:
+        return nn.Identity()
+    if kind == "pad":
+        return PadShortcut(K - C, stride)
+    return nn.Sequential(nn.Conv2d(C, K, 1, stride, bias=False), nn.BatchNorm2d(K))
+
+
+def _join(conv: nn.Module, norm: nn.Module, x: Tensor, shortcut: Tensor) -> Tensor:
+    """A block's last convolution and batch norm, which add the shortcut before their ReLU."""
+    folded = isinstance(norm, nn.Identity)  # into the convolution, by nn.fuse
+    output: Tensor = conv(x, shortcut) if folded else norm(conv(x), shortcut)
+    return output
 
 
 class PadShortcut(nn.Module):
@@ -87,7 +141,7 @@ class PadShortcut(nn.Module):
 
 
 class ResNet(nn.Sequential):
-    """Stages of `BasicBlock` (He et al. 2015) for images (N, 3, H, W), to logits.
+    """Stages of residual blocks (He et al. 2015) for images (N, 3, H, W), to logits.
 
     Parts, and with them the keys of `state_dict`, have torchvision's names: conv1, bn1, layer1,
     layer2, ..., fc. Each stage but the first begins with stride 2. Convolutions begin
@@ -102,6 +156,7 @@ class ResNet(nn.Sequential):
     shortcut : {'pad', 'project'}
         See `BasicBlock`.
     num_classes : int
+    block : BasicBlock or Bottleneck
 
     Raises
     ------
@@ -116,6 +171,7 @@ class ResNet(nn.Sequential):
         stem: Literal["imagenet", "cifar"] = "imagenet",
         shortcut: Shortcut = "project",
         num_classes: int = 1000,
+        block: type[BasicBlock] | type[Bottleneck] = BasicBlock,
     ) -> None:
         if stem not in ("imagenet", "cifar"):
             raise ValueError(f"ResNet: stem is {stem!r}, expected imagenet or cifar")
@@ -127,10 +183,10 @@ class ResNet(nn.Sequential):
             self.maxpool = nn.MaxPool2d(3, 2, padding=1)
         for stage, (count, width) in enumerate(zip(blocks, widths, strict=True), 1):
             layer = nn.Sequential()
-            for block in range(count):
-                stride = 2 if stage > 1 and block == 0 else 1
-                layer.append(BasicBlock(channels, width, stride, shortcut))
-                channels = width
+            for i in range(count):
+                stride = 2 if stage > 1 and i == 0 else 1
+                layer.append(block(channels, width, stride, shortcut))
+                channels = width * block.expansion
             setattr(self, f"layer{stage}", layer)
         self.avgpool = nn.GlobalAvgPool2d()
         self.flatten = nn.Flatten()
@@ -140,12 +196,35 @@ class ResNet(nn.Sequential):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
 
+_WIDTHS = (64, 128, 256, 512)
+
+
 def resnet18(num_classes: int = 1000) -> ResNet:
     """ResNet-18 (He et al. 2015, table 1) for ImageNet, 224x224; torchvision's weights load.
 
     11,689,512 parameters with 1000 classes.
     """
-    return ResNet((2, 2, 2, 2), (64, 128, 256, 512), num_classes=num_classes)
+    return ResNet((2, 2, 2, 2), _WIDTHS, num_classes=num_classes)
+
+
+def resnet34(num_classes: int = 1000) -> ResNet:
+    """ResNet-34, as `resnet18`; 21,797,672 parameters with 1000 classes."""
+    return ResNet((3, 4, 6, 3), _WIDTHS, num_classes=num_classes)
+
+
+def resnet50(num_classes: int = 1000) -> ResNet:
+    """ResNet-50, of `Bottleneck`, as `resnet18`; 25,557,032 parameters with 1000 classes."""
+    return ResNet((3, 4, 6, 3), _WIDTHS, num_classes=num_classes, block=Bottleneck)
+
+
+def resnet101(num_classes: int = 1000) -> ResNet:
+    """ResNet-101, of `Bottleneck`, as `resnet18`; 44,549,160 parameters with 1000 classes."""
+    return ResNet((3, 4, 23, 3), _WIDTHS, num_classes=num_classes, block=Bottleneck)
+
+
+def resnet152(num_classes: int = 1000) -> ResNet:
+    """ResNet-152, of `Bottleneck`, as `resnet18`; 60,192,808 parameters with 1000 classes."""
+    return ResNet((3, 8, 36, 3), _WIDTHS, num_classes=num_classes, block=Bottleneck)
 
 
 def resnet20(num_classes: int = 10) -> ResNet:
