@@ -434,11 +434,13 @@ def test_profile_counts_every_access(tmp_path: Path, capsys: pytest.CaptureFixtu
     file = tmp_path / "counts.json"
     assert main(["profile", "conv2d_forward", *shapes, "--json", str(file)]) == 0
     said = capsys.readouterr().out
+    assert said.startswith("20,736 FLOPs in all\n")
     for words in ("conv2d_forward: ", "lanes active", "barriers", "gemm.hpp:", "global read"):
         assert words in said
     counts = json.loads(file.read_text())
     assert counts["options"]["weight"] == [8, 4, 3, 3]
     assert counts["faults"] == []
+    assert counts["flops"] == 2 * 8 * 6 * 6 * 4 * 3 * 3
     written = [line for line in counts["lines"] if line["access"] == "write"]
     (y,) = [line for line in written if line["memory"] == "global"]
     assert y["bytes"] == 4 * 8 * 6 * 6

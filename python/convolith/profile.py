@@ -8,6 +8,7 @@ There are no times: those depend on caches and on how much is under way, which i
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 from convolith import _C, emu, primitives
 from convolith.device import Array, to_device, zeros_like
 
-Counts = dict[str, list[dict[str, Any]]]
+Counts = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,17 @@ _ARGUMENTS: dict[str, Callable[[Options], Arguments]] = {
 PRIMITIVES = tuple(_ARGUMENTS)
 
 
+def _flops(primitive: str, o: Options) -> int | None:
+    """What a product of matrices takes, two for each multiplication; None of other primitives."""
+    if primitive.startswith("linear"):
+        return 2 * math.prod(o.shape) * o.weight[0]
+    if primitive.startswith("conv2d") and primitive != "conv2d_backward_bias":
+        return primitives.conv2d_plan(
+            "forward", o.shape, o.weight, device="emu", **{**o.conv, "algo": "auto"}
+        ).flops
+    return None
+
+
 def profile(primitive: str, options: Options) -> Counts:
     """Run `primitive` once on the emulated device, and count.
 
@@ -148,12 +160,12 @@ def profile(primitive: str, options: Options) -> Counts:
     Returns
     -------
     dict
-        "kernels", one dict each: kernel, grids, blocks, threads, barriers, warp_barriers,
-        tensor_flops, and steps and step_lanes: basic blocks that warps went through, and lanes that
-        took part. "lines", one dict for each access of a source line: kernel, line, access, memory,
-        requests, lanes, bytes, transactions and least_transactions. "faults": what the checked
-        build has to say, races and accesses out of bounds with thread and line; empty where all is
-        well.
+        "flops" of the problem, if it is a convolution or a linear layer, else None. "kernels", one
+        dict each: kernel, grids, blocks, threads, barriers, warp_barriers, tensor_flops, and steps
+        and step_lanes: basic blocks that warps went through, and lanes that took part. "lines", one
+        dict for each access of a source line: kernel, line, access, memory, requests, lanes, bytes,
+        transactions and least_transactions. "faults": what the checked build has to say, races and
+        accesses out of bounds with thread and line; empty where all is well.
 
     Raises
     ------
@@ -178,12 +190,12 @@ def profile(primitive: str, options: Options) -> Counts:
             run()
         finally:
             counts: Counts = _C.stop_counting()
-    return {**counts, "faults": faults}
+    return {"flops": _flops(primitive, options), **counts, "faults": faults}
 
 
 def report(counts: Counts) -> str:
     """What `profile` counted as text: for each kernel its launch, then line by line."""
-    parts = []
+    parts = [f"{counts['flops']:,} FLOPs in all"] if counts["flops"] else []
     for kernel in counts["kernels"]:
         lanes = kernel["step_lanes"] / max(32 * kernel["steps"], 1)
         size = kernel["threads"] // max(kernel["blocks"], 1)
