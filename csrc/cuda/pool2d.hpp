@@ -102,7 +102,7 @@ struct Walk {
     tiles = static_cast<unsigned>(ceil_div(C, block.x));
     const std::int64_t y = min(min(std::int64_t{rows}, largest), max(most / tiles, std::int64_t{1}));
     const std::int64_t z = min(min(N, largest), max(most / (tiles * y), std::int64_t{1}));
-    const std::int64_t x = min(ceil_div(columns, block.y), ceil_div(min(enough, most), tiles * y * z));
+    const std::int64_t x = min(ceil_div(std::int64_t{columns}, block.y), ceil_div(min(enough, most), tiles * y * z));
     grid = dim3(static_cast<unsigned>(tiles * x), static_cast<unsigned>(y), static_cast<unsigned>(z));
   }
 };
