@@ -39,6 +39,8 @@ Array to_pinned(const Array& x, Device device) {
 }
 
 Array to_device(const Array& x, Device device, bool wait) {
+  if (x.dtype == DType::bf16 && x.device != device && device == Device::cpu)
+    return to_device(cast(x, DType::f32), device, wait);
   Array y = allocate(x.shape, x.dtype, device);
   if (x.size() == 0) return y;
   if (x.device == device) {
@@ -54,8 +56,16 @@ Array to_device(const Array& x, Device device, bool wait) {
     runtime(device).upload(rows.data, x.data, x.bytes(), wait);
     from_row_major(rows, y);
   } else {
-    return to_device(to_device(x, Device::cpu), device);
+    const Array there = to_device(to_device(x, Device::cpu), device);
+    return there.dtype == x.dtype ? there : cast(there, x.dtype);
   }
+  return y;
+}
+
+Array cast(const Array& x, DType dtype) {
+  if (x.dtype == dtype) return to_device(x, x.device);
+  const Array y = allocate(x.shape, dtype, x.device);
+  runtime(x.device).cast(x.size(), x.dtype, dtype, x.data, y.data);
   return y;
 }
 

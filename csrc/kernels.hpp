@@ -3,8 +3,10 @@
 
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 
 #include "array.hpp"
+#include "half.hpp"
 #include "shapes.hpp"
 #include "threads.hpp"
 
@@ -36,6 +38,8 @@ struct Kernels {
 struct Tables {
   Kernels<float> f32;
   Kernels<double> f64;
+  Kernels<float16> f16;
+  Kernels<bfloat16> bf16;
 };
 
 // dispatch.cpp
@@ -43,10 +47,14 @@ const Tables& tables(Device device);
 
 template <class T>
 const Kernels<T>& kernels(Device device) {
-  if constexpr (sizeof(T) == 4)
+  if constexpr (std::is_same_v<T, float>)
     return tables(device).f32;
-  else
+  else if constexpr (std::is_same_v<T, double>)
     return tables(device).f64;
+  else if constexpr (std::is_same_v<T, float16>)
+    return tables(device).f16;
+  else
+    return tables(device).bf16;
 }
 
 }  // namespace convolith

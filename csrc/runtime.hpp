@@ -56,6 +56,7 @@ struct Runtime {
   void (*download)(void* host, const void* device, std::int64_t bytes);
   void (*copy)(void* to, const void* from, std::int64_t bytes);
   void (*transpose)(const Transpose& p, std::int64_t item_size, const void* x, void* y);
+  void (*cast)(std::int64_t n, DType from, DType to, const void* x, void* y);  // between float32 and the halves
   void (*synchronize)();  // waits for all kernels; throws what went wrong in one
   Streams streams;
 };
@@ -68,10 +69,13 @@ bool has_runtime(Device device) noexcept;
 
 // Undefined contents, from the device's pool.
 Array allocate(const Shape& shape, DType dtype, Device device);
-// A copy of x on that device.  Where it need not wait, x has to stay as it is until the stream has come so far.
+// A copy of x on that device; bfloat16 is float32 on the CPU.  Where it need not wait, x has to stay as it is until the
+// stream has come so far.
 Array to_device(const Array& x, Device device, bool wait = true);
 // A copy of x, which is on the CPU, in pinned memory of that device.
 Array to_pinned(const Array& x, Device device);
+// A copy of x, which is on a device, as float32, float16 or bfloat16.
+Array cast(const Array& x, DType dtype);
 
 // The extents of x in the order of its memory, and where its axis `axis` stands there.
 Shape memory_shape(const Array& x);

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from convolith import _C
-from convolith.device import DEVICES, is_array, to_device, to_numpy
+from convolith.device import DEVICES, bfloat16, cast, is_array, to_device, to_numpy
+from tolerance import is_half
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,11 @@ class Backend:
         return self.isa or self.device
 
     @property
-    def dtypes(self) -> dict[str, type]:
+    def dtypes(self) -> dict[str, Any]:
         """What its kernels take, by name."""
-        return {"f32": np.float32} | ({"f64": np.float64} if self.device == "cpu" else {})
+        cpu = {"f32": np.float32, "f64": np.float64}
+        device = {"f32": np.float32, "f16": np.float16, "bf16": bfloat16}
+        return cpu if self.device == "cpu" else device
 
     @property
     def algorithms(self) -> set[str]:
@@ -35,15 +38,21 @@ class Backend:
         own = {"gemm", "winograd"} if self.device == "cpu" else {"tensor_core"}
         return {"auto", "direct", "depthwise"} | own
 
-    def put(self, value: Any) -> Any:
-        """`value` with every array in it on the device."""
+    def put(self, value: Any, dtype: Any = None) -> Any:
+        """`value` with every array in it on the device, its floats as `dtype` if that is a half."""
         if isinstance(value, list):
-            return [self.put(v) for v in value]
-        return to_device(value, self.device) if is_array(value) else value
+            return [self.put(v, dtype) for v in value]
+        if not is_array(value):
+            return value
+        there = to_device(value, self.device)
+        return cast(there, dtype) if is_half(dtype) and value.dtype.kind == "f" else there
 
     def get(self, value: Any) -> Any:
-        """`value` with every array in it as NumPy's."""
-        return to_numpy(value) if is_array(value) else value
+        """`value` with every array in it as NumPy's, halves as float32."""
+        if not is_array(value):
+            return value
+        array = to_numpy(value)
+        return array.astype(np.float32) if array.dtype == np.float16 else array
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -17,7 +17,7 @@ from convolith import _C, nn, optim
 from convolith import primitives as P
 from convolith.data import load_digits
 from convolith.models import LeNet5, resnet20
-from tolerance import rounding
+from tolerance import rounded_to, rounding
 
 pytestmark = pytest.mark.skipif("emu" not in cv.devices(), reason="this build has no emulator")
 
@@ -37,6 +37,84 @@ def test_there_and_back(shape: tuple[int, ...], dtype: type) -> None:
     back = there.cpu()
     assert back.device == "cpu"
     np.testing.assert_array_equal(back.numpy(), values)
+
+
+HALVES = [np.float16, cv.bfloat16]
+
+
+@pytest.mark.parametrize("dtype", HALVES, ids=str)
+@pytest.mark.parametrize("shape", [(), (5,), (2, 3, 4, 5), (70001,), (0, 3)])
+def test_halves_are_rounded_to_nearest(dtype: Any, shape: tuple[int, ...]) -> None:
+    values = 1000 * random(*shape)
+    there = cv.Tensor(values).to("emu").to(dtype)
+    assert (there.device, there.shape, there.dtype) == ("emu", shape, dtype)
+    assert there.to(str(np.dtype(dtype) if dtype is np.float16 else dtype)) is there
+    expected = rounded_to(values, dtype)
+    np.testing.assert_array_equal(there.cpu().numpy(), expected)
+    np.testing.assert_array_equal(there.to(np.float32).numpy(), expected)
+
+
+def test_halves_of_special_values() -> None:
+    powers = np.ldexp(np.float32(1.0), np.arange(-149, 128)).astype(np.float32)
+    around = np.concatenate([np.nextafter(powers, np.float32(s * np.inf)) for s in (-1, 1)])
+    ties = np.concatenate([powers * (1 + i * 2.0**-12) for i in range(1, 9)]).astype(np.float32)
+    more = np.asarray([0, -0.0, np.inf, np.nan, 65504, 65519, 65520, 3.4e38], np.float32)
+    values = np.concatenate([powers, around, ties, more])
+    values = np.concatenate([values, -values])
+    for dtype in HALVES:
+        actual = cv.Tensor(values).to("emu").to(dtype).to(np.float32).numpy()
+        np.testing.assert_array_equal(actual, rounded_to(values, dtype), err_msg=str(dtype))
+
+
+def test_float16_comes_and_goes_as_numpys() -> None:
+    every = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    there = cv.Tensor(every).to("emu")
+    assert there.dtype == there.numpy().dtype == np.float16
+    np.testing.assert_array_equal(there.numpy(), every)
+    np.testing.assert_array_equal(there.to(np.float32).numpy(), every.astype(np.float32))
+
+
+@pytest.mark.parametrize("dtype", HALVES, ids=str)
+def test_gradients_flow_through_halves(dtype: Any) -> None:
+    x = cv.tensor(random(2, 3, 4, 4), requires_grad=True)
+    y = nn.functional.relu(x.to("emu").to(dtype))
+    assert y.dtype == dtype
+    (y + y).cpu().sum().backward()
+    assert x.grad is not None
+    assert (x.grad.device, x.grad.dtype) == ("cpu", np.float32)
+    np.testing.assert_array_equal(x.grad.numpy(), 2.0 * (x.numpy() > 0))
+
+
+@pytest.mark.parametrize("dtype", HALVES, ids=str)
+def test_gradients_of_a_half_leaf_add_up(dtype: Any) -> None:
+    x = cv.tensor(random(2, 3)).to("emu").to(dtype).detach()
+    x.requires_grad = True
+    seed = cv.tensor(np.ones((2, 3), np.float32)).to("emu").to(dtype)
+    for _ in range(2):
+        nn.functional.relu(x).backward(seed)
+    assert x.grad is not None
+    assert x.grad.dtype == dtype
+    np.testing.assert_array_equal(x.grad.numpy(), 2.0 * (x.numpy() > 0))
+
+
+def test_bfloat16_says_what_it_is() -> None:
+    x = cv.tensor([1.0]).to("emu").to("bfloat16")
+    assert repr(x) == "tensor([1.], device='emu', dtype=bfloat16)"
+    assert (repr(x.dtype), x.dtype.kind, x.dtype.itemsize) == ("convolith.bfloat16", "f", 2)
+    assert np.asarray(x, np.float64)[0] == 1
+
+
+def test_tensor_cores_serve_halves_by_themselves() -> None:
+    x, w = (2, 16, 8, 8), (8, 16, 3, 3)
+    for dtype, algo in (("float32", "direct"), ("float16", "tensor_core")):
+        plan = P.conv2d_plan("forward", x, w, device="emu", dtype=dtype)
+        assert (plan.algo, plan.exact) == (algo, True)
+    assert (
+        P.conv2d_plan("forward", x, (4, 16, 3, 3), device="emu", dtype="bfloat16").algo == "direct"
+    )
+    assert P.conv2d_plan("forward", x, w, device="emu", dtype="bfloat16").bytes == 2 * (
+        2 * 16 * 64 + 8 * 16 * 9 + 2 * 8 * 36
+    )
 
 
 def test_strided_arrays_go_there_as_they_read() -> None:
@@ -209,6 +287,11 @@ def on_emu(*shape: int) -> Any:
     return _C.to_device(random(*shape), "emu")
 
 
+def checked_half() -> None:
+    with cv.emu.checked():
+        P.relu_forward(_C.cast(on_emu(3), "float16"))
+
+
 INVALID: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "weight elsewhere": (
         lambda: P.conv2d_forward(on_emu(1, 2, 4, 4), random(3, 2, 3, 3)),
@@ -252,6 +335,38 @@ INVALID: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         ValueError,
         "relu_forward: there is no emu float64 kernel",
     ),
+    "float16 on the CPU": (
+        lambda: P.relu_forward(np.zeros(3, np.float16)),
+        TypeError,
+        "relu: x must be float32 or float64, got float16",
+    ),
+    "bfloat16 on the CPU": (
+        lambda: cv.tensor([1.0]).to("bfloat16"),
+        TypeError,
+        "bfloat16 is for arrays on a device",
+    ),
+    "plan of halves on the CPU": (
+        lambda: P.conv2d_plan("forward", (1, 8, 4, 4), (8, 8, 3, 3), dtype="float16"),
+        ValueError,
+        "conv2d_plan: there is no cpu .* float16 kernel",
+    ),
+    "halves beside floats": (
+        lambda: P.add_forward(_C.cast(on_emu(3), "float16"), on_emu(3)),
+        TypeError,
+        "add: a is float16 but b is float32; cast one of them",
+    ),
+    "halves of batch norm": (
+        lambda: P.batch_norm_forward(
+            _C.cast(on_emu(4, 3), "float16"), _C.cast(on_emu(3), "float16"), training=True
+        ),
+        TypeError,
+        "batch_norm: weight must be float32 beside x of float16, got float16",
+    ),
+    "checked halves": (
+        checked_half,
+        ValueError,
+        "relu_forward: there is no emu_checked float16 kernel",
+    ),
     "another algorithm": (
         lambda: P.conv2d_forward(on_emu(1, 2, 4, 4), on_emu(3, 2, 3, 3), algo="winograd"),
         ValueError,
@@ -271,7 +386,7 @@ INVALID: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "uint8": (
         lambda: _C.to_device(np.zeros(3, np.uint8), "emu"),
         TypeError,
-        "arrays are float32, float64 or int64, got uint8",
+        "arrays are float16, float32, float64 or int64, got uint8",
     ),
     "arithmetic": (
         lambda: cv.tensor([1.0]).to("emu") * 2,

@@ -15,8 +15,16 @@ import pytest
 from cases import CASES, Case
 from conftest import Backend, backends
 from convolith import _C, emu, reference
-from convolith.device import is_array
-from tolerance import TF32_ROUNDING, magnitudes, rounding, tolerance
+from convolith.device import bfloat16, is_array
+from tolerance import (
+    TF32_ROUNDING,
+    is_half,
+    magnitudes,
+    rounded_to,
+    rounding,
+    smallest_normal,
+    tolerance,
+)
 
 CPU_CASES = [
     pytest.param(primitive, case, id=f"{primitive}-{case.name}")
@@ -25,6 +33,8 @@ CPU_CASES = [
     if case.algo in Backend("cpu").algorithms
 ]
 SENTINEL = 42
+# Float32 beside halves: the vectors of batch norm.
+VECTORS = ("weight", "bias", "running_mean", "running_var", "mean", "invstd")
 CHECKED_ELEMENTS = 20_000  # larger cases take too long in the checked emulation
 Convert = Callable[[np.ndarray], np.ndarray]
 
@@ -48,19 +58,33 @@ def results_of(result: Any) -> list[np.ndarray]:
 
 
 class Problem:
-    """A case with its arguments and what the reference makes of them."""
+    """A case with its arguments and what the reference makes of them.
 
-    def __init__(self, primitive: str, case: Case, dtype: type) -> None:
+    Arguments of a half are float32 arrays with its values; what comes back is compared as float32.
+    """
+
+    def __init__(self, primitive: str, case: Case, dtype: Any) -> None:
         rng = np.random.default_rng(zlib.crc32(f"{primitive} {case.name}".encode()))
         self.name, self.case, self.dtype = primitive, case, dtype
         self.reference = getattr(reference, primitive)
-        args, kwargs = case.build(rng, dtype)
+        args, kwargs = case.build(rng, np.float32 if dtype is bfloat16 else dtype)
         self.bound = inspect.signature(self.reference).bind(*args, **kwargs)
         self.bound.apply_defaults()
+        if is_half(dtype):
+            for name, value in self.bound.arguments.items():
+                self.bound.arguments[name] = each_array(value, self.rounded)
         self.expected = self.run(self.reference, self.bound.arguments)
         scale = magnitudes(self.reference, self.bound, self.expected, case.length, self.run)
-        epsilon, inputs = rounding(dtype), TF32_ROUNDING if case.algo == "tensor_core" else 0
-        self.tolerances = [tolerance(epsilon, case.length, m, inputs) for m in scale]
+        self.compared = np.float32 if is_half(dtype) else dtype
+        inputs = TF32_ROUNDING if case.algo == "tensor_core" and dtype is np.float32 else 0
+        if is_half(dtype):
+            inputs = rounding(dtype)  # of the result
+        self.tolerances = [
+            tolerance(rounding(self.compared), case.length, m, inputs) for m in scale
+        ]
+
+    def rounded(self, values: np.ndarray) -> np.ndarray:
+        return rounded_to(values, self.dtype) if values.dtype.kind == "f" else values
 
     def arguments(self, convert: Convert = np.copy) -> dict[str, Any]:
         """Fresh arguments; what is updated in place stays contiguous."""
@@ -71,7 +95,11 @@ class Problem:
 
     def arguments_on(self, backend: Backend) -> dict[str, Any]:
         """Fresh arguments on its device."""
-        return {name: backend.put(value) for name, value in self.arguments().items()}
+        batch_norm = self.name.startswith("batch_norm")
+        return {
+            name: backend.put(value, None if batch_norm and name in VECTORS else self.dtype)
+            for name, value in self.arguments().items()
+        }
 
     def run(self, function: Callable[..., Any], arguments: Any, **more: Any) -> list[np.ndarray]:
         """The results, and after them whatever was updated in place."""
@@ -90,7 +118,7 @@ class Problem:
 
 
 @functools.cache
-def problem(primitive: str, case: Case, dtype: type) -> Problem:
+def problem(primitive: str, case: Case, dtype: Any) -> Problem:
     return Problem(primitive, case, dtype)
 
 
@@ -109,15 +137,17 @@ def assert_matches_reference(actual: list[np.ndarray], p: Problem) -> None:
     for a, b, allowed in zip(actual, p.expected, p.tolerances, strict=True):
         assert type(a) is np.ndarray
         assert a.shape == b.shape
-        assert a.dtype == (np.int64 if b.dtype == np.int64 else p.dtype)
-        if p.case.exact:
+        assert a.dtype == (np.int64 if b.dtype == np.int64 else p.compared)
+        if p.case.exact and (b.dtype == np.int64 or not is_half(p.dtype)):
             np.testing.assert_array_equal(a, b.astype(a.dtype))
             continue
-        rounded = b.astype(p.dtype).astype(np.float64)  # infinite where the dtype overflows
+        if p.case.exact:  # integers need not be numbers of a half
+            allowed = rounding(p.dtype) * np.abs(b)
+        rounded = rounded_to(b, p.dtype).astype(np.float64)  # infinite where the dtype overflows
         finite = np.isfinite(rounded)
         np.testing.assert_array_equal(np.where(finite, 0, a), np.where(finite, 0, rounded))
         error = np.abs(np.where(finite, a, 0) - np.where(finite, rounded, 0))
-        excess = error - np.finfo(p.dtype).tiny - np.where(finite, allowed, 0)
+        excess = error - smallest_normal(p.dtype) - np.where(finite, allowed, 0)
         assert np.all(excess <= 0), f"{np.max(error)} off, {np.max(allowed)} allowed"
 
 
@@ -165,22 +195,23 @@ def check_out(p: Problem, compiled: Callable[..., Any], first: list[np.ndarray])
 
 def check_first(
     p: Problem, backend: Backend, compiled: Callable[..., Any]
-) -> tuple[dict[str, Any], list[np.ndarray]]:
-    """One run, against the reference: its arguments and results."""
+) -> tuple[dict[str, Any], list[Any], list[np.ndarray]]:
+    """One run, against the reference: its arguments, and its results there and as NumPy's."""
     arguments = p.arguments_on(backend)
-    first = [backend.get(a).copy() for a in p.call(compiled, arguments)]
+    results = p.call(compiled, arguments)
+    first = [backend.get(a).copy() for a in results]
     assert_matches_reference(first, p)
     for name, value in p.bound.arguments.items():
         if name not in p.case.in_place:
             after = [backend.get(a) for a in arrays_in(arguments[name])]
             assert_same_bits(after, arrays_in(value), f"{name} has changed")
-    return arguments, first
+    return arguments, results, first
 
 
 def check_cpu(p: Problem, backend: Backend) -> None:
     compiled = getattr(_C, p.name)
     _C.set_num_threads(1)
-    arguments, first = check_first(p, backend, compiled)
+    arguments, _, first = check_first(p, backend, compiled)
     if "out" in arguments:
         check_out(p, compiled, first)
     for convert in (strided, transposed):
@@ -198,10 +229,13 @@ def check_cpu(p: Problem, backend: Backend) -> None:
 
 def check_device(p: Problem, backend: Backend) -> None:
     compiled = getattr(_C, p.name)
-    arguments, first = check_first(p, backend, compiled)
+    arguments, there, first = check_first(p, backend, compiled)
     if "out" in arguments:
         count = len(first) - len(p.case.in_place)
-        filled = [backend.put(np.full_like(a, SENTINEL)) for a in first[:count]]
+        filled = [
+            backend.put(np.full_like(a, SENTINEL), like.dtype)
+            for a, like in zip(first[:count], there, strict=False)
+        ]
         results = p.call(compiled, {**p.arguments_on(backend), "out": as_out(p, filled)})
         assert all(result is out for result, out in zip(results, filled, strict=False))
         assert_same_bits([backend.get(a) for a in results], first, "with out=")
@@ -210,16 +244,20 @@ def check_device(p: Problem, backend: Backend) -> None:
 
 
 def check_emulated(p: Problem, backend: Backend, first: list[np.ndarray]) -> None:
-    """The order of threads makes no difference, and the checked build finds no fault."""
+    """The order of threads makes no difference, and the checked build finds no fault.
+
+    Kernels for halves differ in their loads and stores alone: one order does, and no checks.
+    """
     compiled = getattr(_C, p.name)
 
     def again() -> list[np.ndarray]:
         return [backend.get(a) for a in p.call(compiled, p.arguments_on(backend))]
 
-    for order in ("backward", "random"):
+    for order in ("random",) if is_half(p.dtype) else ("backward", "random"):
         with emu.order(order, seed=zlib.crc32(p.case.name.encode())):
             assert_same_bits(again(), first, f"threads in {order} order")
-    if sum(a.size for v in p.bound.arguments.values() for a in arrays_in(v)) <= CHECKED_ELEMENTS:
+    elements = sum(a.size for v in p.bound.arguments.values() for a in arrays_in(v))
+    if elements <= CHECKED_ELEMENTS and not is_half(p.dtype):
         with emu.checked():
             assert_same_bits(again(), first, "checked")
 
@@ -236,12 +274,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         for case in cases
         for backend in backends(metafunc.config)
         for name, dtype in backend.dtypes.items()
-        if case.algo in backend.algorithms
+        if case.algo in backend.algorithms and (case.halves or not is_half(dtype))
     ]
     metafunc.parametrize(("primitive", "case", "backend", "dtype"), rows, indirect=["backend"])
 
 
-def test_primitive(primitive: str, case: Case, backend: Backend, dtype: type) -> None:
+def test_primitive(primitive: str, case: Case, backend: Backend, dtype: Any) -> None:
     p = problem(primitive, case, dtype)
     if backend.device == "cpu":
         check_cpu(p, backend)

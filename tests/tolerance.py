@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
+
+from convolith.device import bfloat16
 
 Array = NDArray[Any]
 Arguments = Mapping[str, Any]
@@ -36,8 +38,31 @@ def tolerance(epsilon: float, length: int, magnitude: Any, inputs: float = 0.0) 
     return (epsilon * (16 + 4 * np.sqrt(max(length, 1))) + inputs) * magnitude
 
 
-def rounding(dtype: DTypeLike) -> float:
-    return float(np.finfo(dtype).eps)
+# What NumPy's finfo would say of it.
+BFLOAT16_EPS, BFLOAT16_TINY = 2.0**-7, 2.0**-126
+
+
+def rounding(dtype: Any) -> float:
+    return BFLOAT16_EPS if dtype is bfloat16 else float(np.finfo(dtype).eps)
+
+
+def is_half(dtype: Any) -> bool:
+    return dtype is bfloat16 or dtype == np.float16
+
+
+def smallest_normal(dtype: Any) -> float:
+    return BFLOAT16_TINY if dtype is bfloat16 else float(np.finfo(dtype).tiny)
+
+
+def rounded_to(values: Array, dtype: Any) -> Array:
+    """`values` as numbers of `dtype`, infinite where it overflows; of a half as float32."""
+    if dtype is not bfloat16:
+        with np.errstate(over="ignore"):
+            rounded = values.astype(dtype)
+        return rounded.astype(np.float32) if dtype == np.float16 else rounded
+    bits = np.asarray(values, np.float32).view(np.uint32)
+    even = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16 << 16
+    return np.where(np.isnan(values), np.float32(np.nan), even.view(np.float32))
 
 
 # Central differences with this step have an error of about step**2: half truncation, half rounding.

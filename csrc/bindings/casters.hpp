@@ -29,6 +29,14 @@ inline std::string a_type(py::handle h) {
   return "a " + std::string(py::str(py::type::handle_of(h).attr("__name__")));
 }
 
+// NumPy's dtype; bfloat16 has none.
+inline py::dtype dtype_of(const Array& x) {
+  return x.dtype == DType::f32   ? py::dtype::of<float>()
+         : x.dtype == DType::f64 ? py::dtype::of<double>()
+         : x.dtype == DType::f16 ? py::dtype("float16")
+                                 : py::dtype::of<std::int64_t>();
+}
+
 // Row-major without gaps, and aligned: what kernels take.
 inline bool usable(const py::array& array) {
   return (array.flags() & py::array::c_style) && (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_);
@@ -57,6 +65,8 @@ inline void view(py::array& array, Array& a) {
   const bool native = dtype.byteorder() == '=' || dtype.byteorder() == '|';
   if (native && dtype.kind() == 'f' && dtype.itemsize() == 4)
     a.dtype = DType::f32;
+  else if (native && dtype.kind() == 'f' && dtype.itemsize() == 2)
+    a.dtype = DType::f16;
   else if (native && dtype.kind() == 'f' && dtype.itemsize() == 8)
     a.dtype = DType::f64;
   else if (native && dtype.kind() == 'i' && dtype.itemsize() == 8)
@@ -127,9 +137,7 @@ struct type_caster<Array> {
   static handle cast(const Array& a, return_value_policy policy, handle parent) {
     if (a.device != convolith::Device::cpu) return cast_on_device(a, policy, parent);
     const std::vector<ssize_t> shape(a.shape.dim, a.shape.dim + a.shape.rank);
-    const pybind11::dtype type = a.dtype == convolith::DType::f32   ? pybind11::dtype::of<float>()
-                                 : a.dtype == convolith::DType::f64 ? pybind11::dtype::of<double>()
-                                                                    : pybind11::dtype::of<std::int64_t>();
+    const pybind11::dtype type = convolith::bindings::dtype_of(a);
     if (!a.owner) {
       const auto source = reinterpret_borrow<array>(static_cast<PyObject*>(a.object));
       const bool itself = source.ndim() == a.shape.rank && std::equal(shape.begin(), shape.end(), source.shape());

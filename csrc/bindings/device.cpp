@@ -9,10 +9,9 @@
 namespace convolith::bindings {
 namespace {
 
-py::dtype dtype_of(const Array& x) {
-  return x.dtype == DType::f32   ? py::dtype::of<float>()
-         : x.dtype == DType::f64 ? py::dtype::of<double>()
-                                 : py::dtype::of<std::int64_t>();
+py::object dtype_or_marker(const Array& x) {
+  if (x.dtype == DType::bf16) return py::module_::import("convolith.device").attr("bfloat16");
+  return dtype_of(x);
 }
 
 py::tuple shape_of(const Array& x) {
@@ -57,7 +56,7 @@ py::capsule dlpack(const Array& x) {
   auto* e = new Exported;
   e->array = x;
   e->strides = strides_of(x);
-  const std::uint8_t code = x.dtype == DType::i64 ? dl_int : dl_float;
+  const std::uint8_t code = x.dtype == DType::i64 ? dl_int : x.dtype == DType::bf16 ? dl_bfloat : dl_float;
   const auto bits = static_cast<std::uint8_t>(8 * item_size(x.dtype));
   e->managed.tensor = {x.data, {dlpack_device(x), 0}, x.shape.rank, {code, bits, 1}, e->array.shape.dim, e->strides.dim,
                        0};
@@ -72,6 +71,7 @@ py::capsule dlpack(const Array& x) {
 
 py::dict cuda_array_interface(const Array& x) {
   if (x.device != Device::cuda) throw py::attribute_error("the array is not on a GPU");
+  if (x.dtype == DType::bf16) throw py::attribute_error("the interface does not know bfloat16; DLPack does");
   const Shape strides = strides_of(x);
   py::tuple bytes(x.shape.rank);
   for (int i = 0; i < x.shape.rank; ++i) bytes[static_cast<std::size_t>(i)] = strides.dim[i] * item_size(x.dtype);
@@ -97,11 +97,14 @@ Array from_dlpack(const py::capsule& capsule) {
   x.data = static_cast<char*>(t.data) + t.byte_offset;
   x.shape.rank = t.ndim;
   for (int i = 0; i < t.ndim; ++i) x.shape[i] = t.shape[i];
-  x.dtype = t.dtype.code == dl_float && t.dtype.bits == 32   ? DType::f32
-            : t.dtype.code == dl_float && t.dtype.bits == 64 ? DType::f64
-            : t.dtype.code == dl_int && t.dtype.bits == 64   ? DType::i64
-                                                             : DType::other;
-  check.require(x.dtype != DType::other && t.dtype.lanes == 1, "the tensor is not float32, float64 or int64");
+  x.dtype = t.dtype.code == dl_float && t.dtype.bits == 32    ? DType::f32
+            : t.dtype.code == dl_float && t.dtype.bits == 64  ? DType::f64
+            : t.dtype.code == dl_float && t.dtype.bits == 16  ? DType::f16
+            : t.dtype.code == dl_bfloat && t.dtype.bits == 16 ? DType::bf16
+            : t.dtype.code == dl_int && t.dtype.bits == 64    ? DType::i64
+                                                              : DType::other;
+  check.require(x.dtype != DType::other && t.dtype.lanes == 1,
+                "the tensor is not float16, bfloat16, float32, float64 or int64");
   const auto lies = [&](const Shape& strides) {
     for (int i = 0; i < t.ndim; ++i)
       if (t.shape[i] != 1 && t.strides[i] != strides[i]) return false;
@@ -172,7 +175,7 @@ void register_device(py::module_& m) {
       .def_property_readonly("ndim", [](const DeviceArray& x) { return x.array.shape.rank; })
       .def_property_readonly("size", [](const DeviceArray& x) { return x.array.size(); })
       .def_property_readonly("nbytes", [](const DeviceArray& x) { return x.array.bytes(); })
-      .def_property_readonly("dtype", [](const DeviceArray& x) { return dtype_of(x.array); })
+      .def_property_readonly("dtype", [](const DeviceArray& x) { return dtype_or_marker(x.array); })
       .def_property_readonly("device", [](const DeviceArray& x) { return name_of(x.array.device); })
       .def_property_readonly("is_shared", [](const DeviceArray& x) { return x.array.owner.use_count() > 1; })
       .def_property_readonly("__cuda_array_interface__",
@@ -192,6 +195,7 @@ void register_device(py::module_& m) {
           "__deepcopy__", [](const DeviceArray& x, const py::dict&) { return to_device(x.array, x.array.device); },
           "memo"_a);
   m.def("from_dlpack", &from_dlpack, "capsule"_a);
+  def(m, "cast", ops::cast, "x"_a, "dtype"_a);
   def(m, "to_device", ops::to_device, "x"_a, "device"_a, "non_blocking"_a = false);
   def(m, "to_pinned", ops::to_pinned, "x"_a, "device"_a = "cuda");
 #ifdef CONVOLITH_HAS_EMU

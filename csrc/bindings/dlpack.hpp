@@ -6,7 +6,7 @@
 namespace convolith::bindings {
 
 enum DLDeviceType : std::int32_t { dl_cpu = 1, dl_cuda = 2 };
-enum DLTypeCode : std::uint8_t { dl_int = 0, dl_float = 2 };
+enum DLTypeCode : std::uint8_t { dl_int = 0, dl_float = 2, dl_bfloat = 4 };
 
 struct DLTensor {
   void* data;

@@ -190,8 +190,9 @@ CONVOLITH_INLINE Statistics join(const BatchNorm& p, const Blocks& blocks, const
 // x, residual (or null), y (N, C, L); weight, bias (C) or null; running_mean, running_var (C), null or updated in
 // training; mean, invstd (C): what was used.  y may be x or residual.
 template <class T>
-void batch_norm_forward(const BatchNorm& p, const T* x, const T* weight, const T* bias, const T* residual,
-                        T* running_mean, T* running_var, T* y, T* mean, T* invstd) {
+void batch_norm_forward(const BatchNorm& p, const T* x, const Parameter<T>* weight, const Parameter<T>* bias,
+                        const T* residual, Parameter<T>* running_mean, Parameter<T>* running_var, T* y,
+                        Parameter<T>* mean, Parameter<T>* invstd) {
   const Blocks blocks = Blocks::of(p, T{});
   const bool rectified = p.activation == Activation::relu;
   const Output<T> out(y, p.N * p.C * p.L, p.L);
@@ -321,8 +322,9 @@ void backward(const BatchNorm& p, const T* dy, const T* x, const T* weight, cons
 // g = dy, but 0 where relu was at work: by y where there is one, else by x.
 // dx = weight invstd (g - dbias / m - xhat dweight / m) in training, weight invstd g in evaluation; dresidual = g.
 template <class T>
-void batch_norm_backward(const BatchNorm& p, const T* dy, const T* x, const T* weight, const T* bias, const T* y,
-                         const T* mean, const T* invstd, T* dx, T* dweight, T* dbias, T* dresidual) {
+void batch_norm_backward(const BatchNorm& p, const T* dy, const T* x, const Parameter<T>* weight,
+                         const Parameter<T>* bias, const T* y, const Parameter<T>* mean, const Parameter<T>* invstd,
+                         T* dx, Parameter<T>* dweight, Parameter<T>* dbias, T* dresidual) {
   const auto run = [&](auto fetches) {
     constexpr bool f = fetches.value;
     const auto backward_of = p.activation == Activation::identity ? backward<Gate::open, f, T>

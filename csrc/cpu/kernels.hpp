@@ -1,6 +1,7 @@
 // Declares every kernel of kernels.inc in this instruction set's namespace.
 #pragma once
 
+#include "../half.hpp"
 #include "../shapes.hpp"
 #include "vec.hpp"
 

@@ -8,9 +8,11 @@
 namespace convolith::CONVOLITH_ISA {
 
 void fill(Tables& tables) {
-#define KERNEL(name, Problem, ...)                                               \
-  tables.f32.name = {#name, "cpu " CONVOLITH_TEXT(CONVOLITH_ISA), &name<float>}; \
-  tables.f64.name = {#name, "cpu " CONVOLITH_TEXT(CONVOLITH_ISA), &name<double>};
+#define KERNEL(name, Problem, ...)                                                     \
+  tables.f32.name = {#name, "cpu " CONVOLITH_TEXT(CONVOLITH_ISA), &name<float>};       \
+  tables.f64.name = {#name, "cpu " CONVOLITH_TEXT(CONVOLITH_ISA), &name<double>};      \
+  tables.f16.name = {#name, "cpu " CONVOLITH_TEXT(CONVOLITH_ISA) " float16", nullptr}; \
+  tables.bf16.name = {#name, "cpu " CONVOLITH_TEXT(CONVOLITH_ISA) " bfloat16", nullptr};
 #include "../kernels.inc"
 #undef KERNEL
 }

@@ -44,9 +44,10 @@ dim3 join_grid(const BatchNorm& p) {
 // What a channel is normalised with: (C) each, the latter two or null.
 template <class T, int V>
 struct Norm {
-  const Vector<T, V>*mean, *invstd, *weight, *bias;
+  using P = Parameter<T>;
+  const Vector<P, V>*mean, *invstd, *weight, *bias;
 
-  Norm(const T* mean, const T* invstd, const T* weight, const T* bias)
+  Norm(const P* mean, const P* invstd, const P* weight, const P* bias)
       : mean(in_channels<V>(mean)),
         invstd(in_channels<V>(invstd)),
         weight(in_channels<V>(weight)),
@@ -59,9 +60,10 @@ struct Affine {
 
   template <class T>
   __device__ __forceinline__ Affine(const Norm<T, V>& norm, std::int64_t c) {
-    const Vector<T, V> m = norm.mean[c], s = norm.invstd[c];
-    const Vector<T, V> w = norm.weight ? norm.weight[c] : Vector<T, V>{};
-    const Vector<T, V> b = norm.bias ? norm.bias[c] : Vector<T, V>{};
+    using P = Vector<Parameter<T>, V>;
+    const P m = norm.mean[c], s = norm.invstd[c];
+    const P w = norm.weight ? norm.weight[c] : P{};
+    const P b = norm.bias ? norm.bias[c] : P{};
 #pragma unroll
     for (int j = 0; j < V; ++j) {
       mean[j] = static_cast<float>(m.v[j]);
@@ -201,7 +203,7 @@ __global__ void __launch_bounds__(block_threads, 4)
       for (int j = 0; j < V; ++j) {
         const float d = static_cast<float>(v.v[j]) - affine.mean[j];
         if (gate == Gate::from_x && affine.of(j, d) <= 0) g.v[j] = T(0);
-        if (gate == Gate::from_y && out.v[j] <= T(0)) g.v[j] = T(0);
+        if (gate == Gate::from_y && static_cast<float>(out.v[j]) <= 0) g.v[j] = T(0);
         total.v[j] += static_cast<float>(g.v[j]);
         product.v[j] = fmaf(static_cast<float>(g.v[j]), d, product.v[j]);
       }
@@ -267,10 +269,11 @@ __global__ void __launch_bounds__(block_threads, 5)
 }
 
 template <Gate gate, class T>
-void backward(const BatchNorm& p, const T* dy, const T* x, const T* weight, const T* bias, const T* y, const T* mean,
-              const T* invstd, T* dx, T* dweight, T* dbias, T* dresidual) {
+void backward(const BatchNorm& p, const T* dy, const T* x, const Parameter<T>* weight, const Parameter<T>* bias,
+              const T* y, const Parameter<T>* mean, const Parameter<T>* invstd, T* dx, Parameter<T>* dweight,
+              Parameter<T>* dbias, T* dresidual) {
   const char* name = "batch_norm_backward";
-  by_width<T>(p.C, [&](auto width) {
+  by_width<Parameter<T>>(p.C, [&](auto width) {
     constexpr int V = decltype(width)::value;
     const Norm<T, V> norm(mean, invstd, weight, bias);
     const Chunks reduce(p, V, 16, 4), apply(p, V, 4, 5);
@@ -279,8 +282,8 @@ void backward(const BatchNorm& p, const T* dy, const T* x, const T* weight, cons
       launch(name, sums_kernel<gate, V, T>, reduce.grid, reduce.block, 0, reduce.M, reduce.C, reduce.size, norm,
              in_channels<V>(dy), in_channels<V>(x), in_channels<V>(y), in_channels<V>(dresidual),
              in_channels<V>(sums.get()));
-    launch(name, coefficients_kernel<T>, join_grid(p), join_block, 0, p, reduce.grid.y, sums.get(), weight, invstd,
-           dweight, dbias, coefficients.get());
+    launch(name, coefficients_kernel<Parameter<T>>, join_grid(p), join_block, 0, p, reduce.grid.y, sums.get(), weight,
+           invstd, dweight, dbias, coefficients.get());
     if (p.N > 0)
       launch(name, gradient_kernel<gate == Gate::from_x, V, T>, apply.grid, apply.block, 0, apply.M, apply.C,
              apply.size, p.training, norm, in_channels<V>(gate == Gate::from_y ? dresidual : dy), in_channels<V>(x),
@@ -293,10 +296,11 @@ void backward(const BatchNorm& p, const T* dy, const T* x, const T* weight, cons
 // x, residual (or null), y (N, L, C); weight, bias (C) or null; running_mean, running_var (C), null or updated in
 // training; mean, invstd (C): what was used.  y may be x or residual.
 template <class T>
-void batch_norm_forward(const BatchNorm& p, const T* x, const T* weight, const T* bias, const T* residual,
-                        T* running_mean, T* running_var, T* y, T* mean, T* invstd) {
+void batch_norm_forward(const BatchNorm& p, const T* x, const Parameter<T>* weight, const Parameter<T>* bias,
+                        const T* residual, Parameter<T>* running_mean, Parameter<T>* running_var, T* y,
+                        Parameter<T>* mean, Parameter<T>* invstd) {
   const char* name = "batch_norm_forward";
-  by_width<T>(p.C, [&](auto width) {
+  by_width<Parameter<T>>(p.C, [&](auto width) {
     constexpr int V = decltype(width)::value;
     const Chunks reduce(p, V, 16, 4), apply(p, V, 4, 8);
     const Scratch<float> sums(p.training ? reduce.grid.y * 3 * p.C : 0);
@@ -304,11 +308,11 @@ void batch_norm_forward(const BatchNorm& p, const T* x, const T* weight, const T
       launch(name, moments_kernel<V, T>, reduce.grid, reduce.block, 0, reduce.M, reduce.C, reduce.size,
              in_channels<V>(x), in_channels<V>(sums.get()));
     if (p.training)
-      launch(name, statistics_kernel<T>, join_grid(p), join_block, 0, p, reduce.size, reduce.grid.y, sums.get(),
-             running_mean, running_var, mean, invstd);
+      launch(name, statistics_kernel<Parameter<T>>, join_grid(p), join_block, 0, p, reduce.size, reduce.grid.y,
+             sums.get(), running_mean, running_var, mean, invstd);
     else
-      launch(name, running_kernel<T>, dim3(static_cast<unsigned>(ceil_div(p.C, block_threads))), dim3(block_threads), 0,
-             p, running_mean, running_var, mean, invstd);
+      launch(name, running_kernel<Parameter<T>>, dim3(static_cast<unsigned>(ceil_div(p.C, block_threads))),
+             dim3(block_threads), 0, p, running_mean, running_var, mean, invstd);
     if (p.N > 0)
       launch(name, normalise_kernel<V, T>, apply.grid, apply.block, 0, apply.M, apply.C, apply.size,
              p.activation == Activation::relu, Norm<T, V>(mean, invstd, weight, bias), in_channels<V>(x),
@@ -321,8 +325,9 @@ INSTANTIATE(batch_norm_forward)
 // g = dy, but 0 where relu was at work: by y where there is one, else by x.
 // dx = weight invstd (g - dbias / m - xhat dweight / m) in training, weight invstd g in evaluation; dresidual = g.
 template <class T>
-void batch_norm_backward(const BatchNorm& p, const T* dy, const T* x, const T* weight, const T* bias, const T* y,
-                         const T* mean, const T* invstd, T* dx, T* dweight, T* dbias, T* dresidual) {
+void batch_norm_backward(const BatchNorm& p, const T* dy, const T* x, const Parameter<T>* weight,
+                         const Parameter<T>* bias, const T* y, const Parameter<T>* mean, const Parameter<T>* invstd,
+                         T* dx, Parameter<T>* dweight, Parameter<T>* dbias, T* dresidual) {
   const auto run = p.activation == Activation::identity ? backward<Gate::open, T>
                    : y                                  ? backward<Gate::from_y, T>
                                                         : backward<Gate::from_x, T>;

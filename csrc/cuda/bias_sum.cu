@@ -43,7 +43,7 @@ __global__ void __launch_bounds__(threads)
   }
   if (threadIdx.y != 0 || column >= columns) return;
 #pragma unroll
-  for (int j = 0; j < V::size; ++j) sums[(blockIdx.y * columns + column) * V::size + j] = shared[j][at];
+  for (int j = 0; j < V::size; ++j) sums[(blockIdx.y * columns + column) * V::size + j] = static_cast<T>(shared[j][at]);
 }
 
 // How the rows are split: tiles of columns beside each other, chunks of rows one after the other.

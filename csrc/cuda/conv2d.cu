@@ -10,8 +10,11 @@ bool fits(const Conv2d& p) {
   return max(H * W * p.C, p.P * p.Q * p.K) < 1 << 30 && p.R * p.S * max(p.C, p.K) < 1 << 30 && p.N * H < 1 << 30;
 }
 
-Conv2dPlan choose(const Conv2d& p, Direction direction, bool exact) {
-  const char* depthwise = conv2d_depthwise_needs(p);
+// Products of halves are exact as floats: of them a tensor core makes what the direct algorithm does.
+template <class T>
+Conv2dPlan choose(const Conv2d& p, bool exact) {
+  constexpr bool half = sizeof(T) == 2;
+  const char *depthwise = conv2d_depthwise_needs(p), *tensor = conv2d_tensor_needs<T>(p);
   const auto asked = [&](const char* needs) {
     return needs ? Conv2dPlan{Algorithm::automatic, needs, 0} : Conv2dPlan{p.algorithm, "asked for", 0};
   };
@@ -22,8 +25,7 @@ Conv2dPlan choose(const Conv2d& p, Direction direction, bool exact) {
     case Algorithm::depthwise:
       return asked(depthwise);
     case Algorithm::tensor_core:
-      return asked(exact ? "inexact algorithms to be allowed (CONVOLITH_EXACT, convolith.exact)"
-                         : conv2d_tensor_needs(p, direction));
+      return asked(exact && !half ? "inexact algorithms to be allowed (CONVOLITH_EXACT, convolith.exact)" : tensor);
     case Algorithm::gemm:
     case Algorithm::winograd:
       return asked("a CPU");
@@ -31,6 +33,7 @@ Conv2dPlan choose(const Conv2d& p, Direction direction, bool exact) {
       break;
   }
   if (!depthwise) return {Algorithm::depthwise, "one channel per filter: bound by memory", 0};
+  if (half && !tensor) return {Algorithm::tensor_core, "products of halves, summed in float32", 0};
   return {Algorithm::direct, "implicit matrix product in float32", 0};
 }
 
@@ -103,8 +106,8 @@ __global__ void fold_kernel(Conv2d p, const T* dwide, T* dx) {
         for (int y = rows.first[i]; y <= rows.last[i]; ++y)
           for (int j = 0; j < 3; ++j)
             for (int z = columns.first[j]; z <= columns.last[j]; ++z)
-              sum += from[(std::int64_t{y} * W_wide + z) * C + c];
-      to[std::int64_t{w} * C + c] = sum;
+              sum += static_cast<float>(from[(std::int64_t{y} * W_wide + z) * C + c]);
+      to[std::int64_t{w} * C + c] = static_cast<T>(sum);
     }
   }
 }
@@ -133,8 +136,8 @@ class Extended {
 }  // namespace
 
 template <class T>
-void conv2d_plan(const Conv2d& p, Direction direction, bool exact, Conv2dPlan* plan) {
-  *plan = choose(p, direction, exact);
+void conv2d_plan(const Conv2d& p, Direction, bool exact, Conv2dPlan* plan) {
+  *plan = choose<T>(p, exact);
 }
 INSTANTIATE(conv2d_plan)
 

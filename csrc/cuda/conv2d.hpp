@@ -22,7 +22,8 @@ ALGORITHM(tensor)
 
 // What p lacks for an algorithm, null where it fits.
 const char* conv2d_depthwise_needs(const Conv2d& p);
-const char* conv2d_tensor_needs(const Conv2d& p, Direction direction);
+template <class T>
+const char* conv2d_tensor_needs(const Conv2d& p);
 
 // One axis of a convolution, or of its input gradient, as a gather.
 struct Axis {

@@ -28,8 +28,8 @@ __device__ void add_product(Vector<float, V>& sum, const Vector<float, V>& a, co
 // Forward: x (N, H, W, C) to y (N, P, Q, C); backward: dy (N, P, Q, C) to dx (N, H, W, C); w (C, R, S).
 // S and stride: of the columns, where there is no dilation, so that the values of a row are read once; S = 0: any.
 template <int V, int S, int stride, class T>
-__global__ __launch_bounds__(threads) void depthwise_kernel(Depthwise g, const T* x, const T* w, Output<T> out,
-                                                            int chunks, int tiles) {
+__global__ __launch_bounds__(threads, 2) void depthwise_kernel(Depthwise g, const T* x, const T* w, Output<T> out,
+                                                               int chunks, int tiles) {
   constexpr int lanes = channels / V, slots = threads / lanes;
   DYNAMIC_SHARED(filters, float);  // (taps, channels)
   Digits digits{blockIdx.x};
@@ -38,7 +38,7 @@ __global__ __launch_bounds__(threads) void depthwise_kernel(Depthwise g, const T
   const Axis v = g.backward ? transposed(g.v, residue_v) : g.v, h = g.backward ? transposed(g.h, residue_h) : g.h;
   const int taps = g.taps(), here = min(channels, g.C - first_channel) * taps;
   for (int i = static_cast<int>(threadIdx.x); i < here; i += threads)
-    filters[i % taps * channels + i / taps] = w[std::int64_t{first_channel} * taps + i];
+    filters[i % taps * channels + i / taps] = static_cast<float>(w[std::int64_t{first_channel} * taps + i]);
   __syncthreads();
 
   const int lane = static_cast<int>(threadIdx.x) % lanes * V, channel = first_channel + lane;
@@ -127,7 +127,7 @@ __global__ __launch_bounds__(threads) void depthwise_weight_kernel(Depthwise g, 
   const std::int64_t last = channel < g.C ? min(first + per_slice, positions) : 0;
   Counter<warps> at(first + warp, g.v.outputs, g.h.outputs);
   for (std::int64_t position = first + warp; position < last; position += warps, at.advance()) {
-    const float gradient = dy[position * g.C + channel];
+    const auto gradient = static_cast<float>(dy[position * g.C + channel]);
     const int top = g.v.start + at.b * g.v.stride + r0 * g.v.step, left = g.h.start + at.c * g.h.stride + s0 * g.h.step;
     const T* image = x + std::int64_t{at.a} * g.v.inputs * g.h.inputs * g.C + channel;
 #pragma unroll
@@ -154,7 +154,7 @@ __global__ __launch_bounds__(threads) void depthwise_weight_kernel(Depthwise g, 
       if (channel >= g.C || r0 + r >= g.v.taps || s0 + s >= g.h.taps) continue;
       float total = 0;
       for (int i = 0; i < warps; ++i) total += parts[i][s][lane];
-      dw[(std::int64_t{slice} * g.C + channel) * g.taps() + (r0 + r) * g.h.taps + s0 + s] = total;
+      dw[(std::int64_t{slice} * g.C + channel) * g.taps() + (r0 + r) * g.h.taps + s0 + s] = static_cast<U>(total);
     }
   }
 }

@@ -137,11 +137,16 @@ struct FilterColumns : Slab<Tile, Tile::BN, V, false> {
   Counter<Base::stride> term;
 };
 
+// How many blocks share a processor: single halves need more registers.
+template <class Tile, int V, class T>
+constexpr int blocks_of = V == 1 && sizeof(T) == 2 ? 2 : Tile::blocks;
+
 // Forward: x (N, H, W, C) to y (N, P, Q, K); backward: dy (N, P, Q, K) to dx (N, H, W, C); w (K, R, S, C/G).
 template <class Tile, int V, bool backward, class T, class U>
-__global__ __launch_bounds__(Tile::threads, Tile::blocks) void gather_kernel(Product g, const T* x, const T* w,
-                                                                             Output<U> out, int row_tiles,
-                                                                             int column_tiles) {
+__global__ __launch_bounds__(Tile::threads, (blocks_of<Tile, V, T>)) void gather_kernel(Product g, const T* x,
+                                                                                        const T* w, Output<U> out,
+                                                                                        int row_tiles,
+                                                                                        int column_tiles) {
   Digits digits{blockIdx.x};
   const int column = digits.next(column_tiles) * Tile::BN;
   const std::int64_t row = std::int64_t{digits.next(row_tiles)} * Tile::BM;

@@ -1,6 +1,7 @@
-// Convolution as a product of matrices on tensor cores (implicit GEMM; Chetlur et al. 2014): inputs are rounded to
-// TF32, sums are float32.  Tiles are gathered from x, w and dy by asynchronous copies of 16 bytes, four channels.
-// Bound by FLOPs, 2 N P Q K R S C/G, and by what the tiles take from L2 (gemm_tensor.hpp).
+// Convolution as a product of matrices on tensor cores (implicit GEMM; Chetlur et al. 2014): floats are rounded to
+// TF32, halves are taken as they are, sums are float32.  Tiles are gathered from x, w and dy by asynchronous copies of
+// 16 bytes, four channels or eight. Bound by FLOPs, 2 N P Q K R S C/G, and by what the tiles take from L2
+// (gemm_tensor.hpp).
 #include "conv2d.hpp"
 #include "gemm_tensor.hpp"
 
@@ -277,16 +278,21 @@ __global__ __launch_bounds__(Tiling::threads, Tiling::blocks) void weight_kernel
 }  // namespace
 
 // What p lacks for tensor cores, null where they can serve.
-const char* conv2d_tensor_needs(const Conv2d& p, Direction) {
-  if (p.C / p.G % 4 != 0 || p.K / p.G % 4 != 0) return "multiples of 4 channels and of 4 filters in each group";
+template <class T>
+const char* conv2d_tensor_needs(const Conv2d& p) {
+  if (p.C / p.G % per_piece<T> != 0 || p.K / p.G % per_piece<T> != 0)
+    return sizeof(T) == 4 ? "multiples of 4 channels and of 4 filters in each group"
+                          : "multiples of 8 channels and of 8 filters in each group";
   constexpr std::int64_t most = std::int64_t{1} << 31;
   const std::int64_t H = p.H + p.pad_top + p.pad_bottom, W = p.W + p.pad_left + p.pad_right;
   const std::int64_t outputs = min(p.P * p.Q, max(1L, p.H / p.stride_h) * max(1L, p.W / p.stride_w));
   const std::int64_t images = 256 / outputs + 2;  // that the rows of a tile come from
-  if (p.N * H * W + 256 > most || images * H * W * max(p.C, p.K) / 4 > most || 32 * p.R * p.S * p.C / p.G > most)
+  if (p.N * H * W + 256 > most || images * H * W * max(p.C, p.K) / per_piece<T> > most ||
+      32 * p.R * p.S * p.C / p.G > most)
     return "fewer than 2^31 positions, and images and filters within reach of 32-bit offsets";
   return nullptr;
 }
+INSTANTIATE(conv2d_tensor_needs)
 
 // x (N, H, W, C), w (K, R, S, C/G), bias (K) or null, residual (N, P, Q, K) or null, y (N, P, Q, K)
 template <class T>

@@ -64,7 +64,7 @@ __global__ void dropout_kernel(std::int64_t N, std::int64_t C, std::int64_t L, M
         if (!packed && inside(j)) four.v[j] = x[first + j * C];
       const Words words = philox(mask.seed, mask.offset, static_cast<std::uint64_t>(block));
 #pragma unroll
-      for (int j = 0; j < 4; ++j) four.v[j] = mask(words.v[j], four.v[j]);
+      for (int j = 0; j < 4; ++j) four.v[j] = static_cast<T>(mask(words.v[j], static_cast<float>(four.v[j])));
       if (packed) reinterpret_cast<Vector<T, 4>*>(y)[first / 4] = four;
 #pragma unroll
       for (int j = 0; j < 4; ++j)

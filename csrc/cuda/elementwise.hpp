@@ -17,11 +17,12 @@ __global__ void map_kernel(std::int64_t n, F f, T* y, const X*... x) {
     Pack<T> out;
     [&](Pack<X>... in) {
 #pragma unroll
-      for (int j = 0; j < Pack<T>::size; ++j) out.v[j] = f(in.v[j]...);
+      for (int j = 0; j < Pack<T>::size; ++j) out.v[j] = static_cast<T>(f(static_cast<float>(in.v[j])...));
     }(reinterpret_cast<const Pack<X>*>(x)[i]...);
     reinterpret_cast<Pack<T>*>(y)[i] = out;
   }
-  for (std::int64_t i = packs * Pack<T>::size + first; i < n; i += step) y[i] = f(x[i]...);
+  for (std::int64_t i = packs * Pack<T>::size + first; i < n; i += step)
+    y[i] = static_cast<T>(f(static_cast<float>(x[i])...));
 }
 
 template <class F, class T, class... X>

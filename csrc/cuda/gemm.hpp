@@ -23,7 +23,7 @@ __device__ Vector<float, V> fetch(bool exists, const T* p) {
   if (exists) {
     const auto stored = *reinterpret_cast<const Vector<T, V>*>(p);
 #pragma unroll
-    for (int i = 0; i < V; ++i) values.v[i] = stored.v[i];
+    for (int i = 0; i < V; ++i) values.v[i] = static_cast<float>(stored.v[i]);
   }
   return values;
 }
@@ -126,7 +126,8 @@ struct Output {
     if (residual) add(fetch<V>(true, residual + at), sum);
     Vector<T, V> out;
 #pragma unroll
-    for (int i = 0; i < V; ++i) out.v[i] = activation == Activation::relu && sum.v[i] < 0 ? 0 : sum.v[i];
+    for (int i = 0; i < V; ++i)
+      out.v[i] = static_cast<T>(activation == Activation::relu && sum.v[i] < 0 ? 0 : sum.v[i]);
     *reinterpret_cast<Vector<T, V>*>(y + at) = out;
   }
 

@@ -26,6 +26,16 @@ struct Number<float> {
   }
   __device__ static void multiply(FragmentC& c, const FragmentA& a, const FragmentB& b) { mma_tf32(c, a, b); }
 };
+template <>
+struct Number<float16> {
+  __device__ static void round(unsigned (&)[4]) {}
+  __device__ static void multiply(FragmentC& c, const FragmentA& a, const FragmentB& b) { mma_fp16(c, a, b); }
+};
+template <>
+struct Number<bfloat16> {
+  __device__ static void round(unsigned (&)[4]) {}
+  __device__ static void multiply(FragmentC& c, const FragmentA& a, const FragmentB& b) { mma_bf16(c, a, b); }
+};
 
 // Memory is moved in pieces of 16 bytes, and counted in them.
 template <class T>
@@ -63,24 +73,34 @@ struct Along {
 // Lines across the terms: one term of every row.
 template <class T, int extent>
 struct Across {
-  static_assert(sizeof(T) == 4);
-  static constexpr int lines = per_step * per_piece<T>, pieces = extent / per_piece<T>, period = 4;
+  static constexpr int lines = per_step * per_piece<T>, pieces = extent / per_piece<T>;
+  static constexpr int per_word = 4 / sizeof(T), period = 4 * per_word;  // terms in a word of a fragment
 
-  __device__ static int offset(int line, int piece) { return line * pieces + (piece ^ line % 4 * 2); }
+  __device__ static int offset(int line, int piece) { return line * pieces + (piece ^ line / per_word % 4 * 2); }
+
+  // Rows 2 g and 2 g + 1 of one word of terms.
+  struct alignas(8) Two {
+    unsigned x, y;
+  };
+  __device__ static Two two(const unsigned* row) {
+    if constexpr (per_word == 1) return *reinterpret_cast<const Two*>(row);
+    const unsigned even = row[0], odd = row[pieces * 4];  // of two terms, which lie in one line each
+    return {(even & 0xffffu) | odd << 16, even >> 16 | (odd & 0xffff0000u)};
+  }
 
   template <Operand operand>
   struct Reader {
-    struct alignas(8) Two {  // half a piece
-      unsigned x, y;
-    };
-    int first, half;
+    static constexpr int pairs = per_piece<T> / 2;  // of rows, in a piece
+    int first, word;
     __device__ explicit Reader(int first_row) {
-      const int lane = static_cast<int>(threadIdx.x) % 32;
-      first = offset(lane % 4, first_row / 4 + lane / 8), half = lane / 4 % 2;
+      const int g = static_cast<int>(threadIdx.x) % 32 / 4, t = static_cast<int>(threadIdx.x) % 4;
+      first = offset(t * per_word, first_row / per_piece<T> + g / pairs), word = g % pairs * (2 / per_word);
     }
     __device__ void read(unsigned (&words)[4], const Piece<T>* tile, int i, int k) const {
-      const Two* here = reinterpret_cast<const Two*>(tile + k * 8 * pieces + i / 2 * 8 + (first ^ i % 2 * 4)) + half;
-      const Two low = here[0], high = here[2 * 4 * pieces];
+      constexpr int fragment = 8 / pairs, turn = 8 / fragment;  // pieces of 16 rows; fragments in 8 of them
+      const Piece<T>* at = tile + k * 8 * per_word * pieces + i / turn * 8 + (first ^ i % turn * fragment);
+      const unsigned* here = reinterpret_cast<const unsigned*>(at) + word;
+      const Two low = two(here), high = two(here + 4 * per_word * pieces * 4);
       const bool a = operand == Operand::A;
       words[0] = low.x, words[1] = a ? low.y : high.x, words[2] = a ? high.x : low.y, words[3] = high.y;
     }

@@ -7,6 +7,7 @@
 #else
 #include "../emu/cuda.hpp"
 #endif
+#include "../half.hpp"
 #include "../shapes.hpp"
 
 namespace convolith::CONVOLITH_DEVICE {
@@ -100,4 +101,11 @@ inline unsigned grid_for(std::int64_t n, int threads) {
 }  // namespace convolith::CONVOLITH_DEVICE
 
 // Compiles a kernel for each type that it serves; one line after its definition.
+#ifdef CONVOLITH_FLOAT_ONLY
 #define INSTANTIATE(name) template decltype(name<float>) name<float>;
+#else
+#define INSTANTIATE(name)                         \
+  template decltype(name<float>) name<float>;     \
+  template decltype(name<float16>) name<float16>; \
+  template decltype(name<bfloat16>) name<bfloat16>;
+#endif

@@ -41,7 +41,9 @@ void run(const Transpose& p, const void* x, void* y) {
 
 void transpose(const Transpose& p, std::int64_t item_size, const void* x, void* y) {
   if (p.batch * p.rows * p.columns == 0) return;
-  if (item_size == 4)
+  if (item_size == 2)
+    run<std::uint16_t>(p, x, y);
+  else if (item_size == 4)
     run<std::uint32_t>(p, x, y);
   else
     run<std::uint64_t>(p, x, y);

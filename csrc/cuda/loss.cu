@@ -61,7 +61,7 @@ __global__ void __launch_bounds__(Team::threads)
     if (q.target) {
       float weighted = 0, weight = 0;  // sums of target d, d = x - max, and of target
       logits.each([&](float v, std::int64_t i) {
-        const float t = q.target[i];
+        const auto t = static_cast<float>(q.target[i]);
         weighted += t * (v - max), weight += t;
       });
       loss = log_sum * team.reduce(Sum{}, weight) - team.reduce(Sum{}, weighted);
@@ -71,11 +71,11 @@ __global__ void __launch_bounds__(Team::threads)
       logits.each([&](float v, std::int64_t) { even += v - max; });
       loss = q.sharp * loss + q.smooth * (log_sum - team.reduce(Sum{}, even) / static_cast<float>(q.C));
     }
-    logits.each([&](float v, std::int64_t i) { probs[i] = expf(v - max) * scale; });
+    logits.each([&](float v, std::int64_t i) { probs[i] = static_cast<T>(expf(v - max) * scale); });
 
     if (team.part != 0 || team.L == 0) continue;
     if (label.ignored) loss = 0;
-    if (losses) losses[team.row] = loss;
+    if (losses) losses[team.row] = static_cast<T>(loss);
     part.loss += loss, part.count += !label.ignored;
   }
   if (losses) return;
@@ -90,7 +90,7 @@ __global__ void finish_kernel(int n, bool mean, const Part* parts, T* loss) {
   for (int i = static_cast<int>(threadIdx.x); i < n; i += static_cast<int>(blockDim.x))
     all.loss += parts[i].loss, all.count += parts[i].count;
   all = sum_of_block(all);
-  if (threadIdx.x == 0) loss[0] = mean ? all.loss / static_cast<float>(all.count) : all.loss;
+  if (threadIdx.x == 0) loss[0] = static_cast<T>(mean ? all.loss / static_cast<float>(all.count) : all.loss);
 }
 
 // labels (rows), counts (gridDim.x): how many labels are not ignored
@@ -128,7 +128,7 @@ __global__ void __launch_bounds__(Team::threads)
     const Elements classes(team, Class{0, 0}, [=](std::int64_t i) {
       return Class{static_cast<float>(probs[i]), q.target ? static_cast<float>(q.target[i]) : (i == hot ? 1.0f : 0.0f)};
     });
-    const float g = team.L == 0 || label.wrong ? NAN : dloss[team.row * dloss_step] / divisor;
+    const float g = team.L == 0 || label.wrong ? NAN : static_cast<float>(dloss[team.row * dloss_step]) / divisor;
     float weight = 1;  // sum of q
     if (q.target) {
       weight = 0;
@@ -136,7 +136,7 @@ __global__ void __launch_bounds__(Team::threads)
       weight = q.sharp * team.reduce(Sum{}, weight) + q.smooth;
     }
     classes.each([&](Class c, std::int64_t i) {
-      dx[i] = label.ignored ? 0 : g * (c.prob * weight - (q.sharp * c.target + even));
+      dx[i] = static_cast<T>(label.ignored ? 0 : g * (c.prob * weight - (q.sharp * c.target + even)));
     });
   }
 }

@@ -4,6 +4,15 @@
 namespace convolith::CONVOLITH_DEVICE {
 namespace {
 
+// f works on floats; what it makes of them is stored as State.
+template <class F, class T, class... State>
+__device__ __forceinline__ void change(const F& f, T grad, State&... state) {
+  [&](auto... s) {
+    f(static_cast<float>(grad), s...);
+    ((state = static_cast<State>(s)), ...);
+  }(static_cast<float>(state)...);
+}
+
 // f(grad[i], state[i]...) changes the state; every array (n) and 16-byte aligned.
 template <class F, class T, class... State>
 __global__ void update_kernel(std::int64_t n, F f, const T* grad, State*... state) {
@@ -13,11 +22,11 @@ __global__ void update_kernel(std::int64_t n, F f, const T* grad, State*... stat
     const Pack<T> g = reinterpret_cast<const Pack<T>*>(grad)[i];
     [&](Pack<State>... s) {
 #pragma unroll
-      for (int j = 0; j < Pack<T>::size; ++j) f(g.v[j], s.v[j]...);
+      for (int j = 0; j < Pack<T>::size; ++j) change(f, g.v[j], s.v[j]...);
       ((reinterpret_cast<Pack<State>*>(state)[i] = s), ...);
     }(reinterpret_cast<const Pack<State>*>(state)[i]...);
   }
-  for (std::int64_t i = packs * Pack<T>::size + first; i < n; i += step) f(grad[i], state[i]...);
+  for (std::int64_t i = packs * Pack<T>::size + first; i < n; i += step) change(f, grad[i], state[i]...);
 }
 
 template <class F, class T, class... State>

@@ -41,7 +41,7 @@ INSTANTIATE(adaptive_avg_pool2d_backward)
 // x (N, H, W, C), y, indices (N, P, Q, C); backward is max_pool2d_backward
 template <class T>
 void adaptive_max_pool2d_forward(const AdaptivePool2d& p, const T* x, T* y, std::int64_t* indices) {
-  by_width<T>(p.C, [&](auto width) {
+  by_width<float>(p.C, [&](auto width) {
     constexpr int V = decltype(width)::value;
     const Extreme<T, V, false> maximum{in_channels<V>(y), in_channels<V>(indices)};
     reduce_windows("adaptive_max_pool2d_forward", p.N, p.C / V, rows_of(p), columns_of(p), in_channels<V>(x), maximum);

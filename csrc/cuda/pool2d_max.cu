@@ -6,7 +6,7 @@ namespace {
 
 template <bool minimum, class T>
 void extreme_pool(const char* name, const Pool2d& p, const T* x, T* y, std::int64_t* indices) {
-  by_width<T>(p.C, [&](auto width) {
+  by_width<float>(p.C, [&](auto width) {
     constexpr int V = decltype(width)::value;
     const Extreme<T, V, minimum> extreme{in_channels<V>(y), in_channels<V>(indices)};
     reduce_windows(name, p.N, p.C / V, rows_of(p), columns_of(p), in_channels<V>(x), extreme);
@@ -119,7 +119,7 @@ template <class T>
 void max_pool2d_backward(const AdaptivePool2d& p, const T* dy, const std::int64_t* indices, T* dx) {
   const char* name = "max_pool2d_backward";
   if (p.N == 0) return;
-  by_width<T>(p.C, [&](auto width) {
+  by_width<float>(p.C, [&](auto width) {
     constexpr int V = decltype(width)::value;
     const ExtremeGradient<T, V> gradient{in_channels<V>(dy), in_channels<V>(indices)};
     const Walk walk(p.N, p.C / V, static_cast<int>(p.P), static_cast<int>(p.Q), 4 * 132);

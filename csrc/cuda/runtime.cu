@@ -215,6 +215,7 @@ const Runtime& runtime() {
               download,
               copy,
               transpose,
+              cast,
               synchronize,
               {create_stream, destroy_stream, stream_of_thread, use_stream, synchronize_stream, create_event,
                destroy_event, record, wait, synchronize_event, milliseconds}};

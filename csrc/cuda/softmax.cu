@@ -27,7 +27,7 @@ __global__ void __launch_bounds__(Team::threads) forward_kernel(Softmax p, const
   const Elements logits(team, -INFINITY, [=](std::int64_t i) { return static_cast<float>(x[i]); });
   const auto [max, sum] = normaliser(team, logits);
   const float norm = F::norm(sum);
-  logits.each([&](float v, std::int64_t i) { y[i] = F::result(v - max, norm); });
+  logits.each([&](float v, std::int64_t i) { y[i] = static_cast<T>(F::result(v - max, norm)); });
 }
 
 struct Gradient {
@@ -37,11 +37,13 @@ struct Gradient {
 template <class F, class Team, class T>
 __global__ void __launch_bounds__(Team::threads) backward_kernel(Softmax p, const T* dy, const T* y, T* dx) {
   const Team team(p, blockIdx.x);
-  const Elements gradients(team, Gradient{0, 0}, [=](std::int64_t i) { return Gradient{dy[i], y[i]}; });
+  const Elements gradients(team, Gradient{0, 0}, [=](std::int64_t i) {
+    return Gradient{static_cast<float>(dy[i]), static_cast<float>(y[i])};
+  });
   float total = 0;
   gradients.fold([&](Gradient g) { total += F::term(g.dy, g.y); });
   total = team.reduce(Sum{}, total);
-  gradients.each([&](Gradient g, std::int64_t i) { dx[i] = F::gradient(g.dy, g.y, total); });
+  gradients.each([&](Gradient g, std::int64_t i) { dx[i] = static_cast<T>(F::gradient(g.dy, g.y, total)); });
 }
 
 template <class Run>

@@ -336,7 +336,7 @@ Observer* observer() {
   return nullptr;
 }
 std::string text(Index i) {
-  return "(" + std::to_string(i.x) + ", " + std::to_string(i.y) + ", " + std::to_string(i.z) + ")";
+  return std::string("(") + std::to_string(i.x) + ", " + std::to_string(i.y) + ", " + std::to_string(i.z) + ")";
 }
 const Position& position() {
   return block->here;

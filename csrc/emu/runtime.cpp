@@ -18,6 +18,7 @@ namespace convolith {
   namespace device {                                                                  \
   void fill(Tables& tables);                                                          \
   void transpose(const Transpose& p, std::int64_t item_size, const void* x, void* y); \
+  void cast(std::int64_t n, DType from, DType to, const void* x, void* y);            \
   void* acquire_scratch(std::int64_t bytes);                                          \
   void release_scratch(void* block) noexcept;                                         \
   }
@@ -85,9 +86,9 @@ const Streams streams{
     },
 };
 
-Runtime make(void (*fill)(Tables&), void (*transpose)(const Transpose&, std::int64_t, const void*, void*)) {
-  Runtime r{{},        acquire, release, convolith::acquire, convolith::release, upload, download, copy,
-            transpose, [] {},   streams};
+Runtime make(void (*fill)(Tables&), decltype(Runtime::transpose) transpose, decltype(Runtime::cast) cast) {
+  Runtime r{{},   acquire, release, convolith::acquire, convolith::release, upload, download, copy, transpose,
+            cast, [] {},   streams};
   fill(r.tables);
   return r;
 }
@@ -110,8 +111,9 @@ Mode mode() noexcept {
 }
 
 const Runtime& runtime() {
-  static const Runtime runtimes[] = {make(fill, transpose), make(emu_checked::fill, emu_checked::transpose),
-                                     make(emu_counted::fill, emu_counted::transpose)};
+  static const Runtime runtimes[] = {make(fill, transpose, cast),
+                                     make(emu_checked::fill, emu_checked::transpose, emu_checked::cast),
+                                     make(emu_counted::fill, emu_counted::transpose, emu_counted::cast)};
   return runtimes[static_cast<int>(mode())];
 }
 

@@ -23,6 +23,19 @@ void like_x(const Check& check, const Array& v, const char* name, const Array& x
   check.same_shape(v, name, x, "x");
 }
 
+// A vector of p.C values: beside halves float32.
+DType vector_dtype(const Array& x) {
+  return is_half(x.dtype) ? DType::f32 : x.dtype;
+}
+void vector(const Check& check, const Array& v, const char* name, const Array& x, std::int64_t C) {
+  if (!is_half(x.dtype)) return check.channels(v, name, x, C);
+  check.floating(v, name);
+  check.same_device(x, "x", v, name);
+  if (v.dtype != DType::f32)
+    check.type_error(name, " must be float32 beside x of ", name_of(x.dtype), ", got ", name_of(v.dtype));
+  check.has_shape(v, name, Shape{C});
+}
+
 // Running statistics: updated in training, only read in evaluation.
 template <class T>
 T* statistics(const MaybeTarget& v) {
@@ -39,8 +52,8 @@ Arrays batch_norm_forward(const Array& x, const MaybeArray& weight, const MaybeA
   BatchNorm p = problem(check, x, activation, training);
   p.momentum = check.finite(momentum, "momentum");
   p.eps = check.at_least_zero(eps, "eps");
-  if (weight) check.channels(*weight, "weight", x, p.C);
-  if (bias) check.channels(*bias, "bias", x, p.C);
+  if (weight) vector(check, *weight, "weight", x, p.C);
+  if (bias) vector(check, *bias, "bias", x, p.C);
   if (residual) like_x(check, *residual, "residual", x);
   check.require(p.training || (running_mean && running_var),
                 "evaluation needs running_mean and running_var, got None for ",
@@ -49,14 +62,17 @@ Arrays batch_norm_forward(const Array& x, const MaybeArray& weight, const MaybeA
                               : "both");
   check.require(!p.training || p.N * p.L != 1, "training needs more than one value per channel, got x of shape ",
                 text(x.shape));
-  if (running_mean) check.channels(*running_mean, "running_mean", x, p.C);
-  if (running_var) check.channels(*running_var, "running_var", x, p.C);
-  if (p.training && running_mean) check.in_place(*running_mean, "running_mean", Shape{p.C}, x, "x");
-  if (p.training && running_var) check.in_place(*running_var, "running_var", Shape{p.C}, x, "x");
+  if (running_mean) vector(check, *running_mean, "running_mean", x, p.C);
+  if (running_var) vector(check, *running_var, "running_var", x, p.C);
+  Array like = x;
+  like.dtype = vector_dtype(x);
+  if (p.training && running_mean) check.in_place(*running_mean, "running_mean", Shape{p.C}, like, "x");
+  if (p.training && running_var) check.in_place(*running_var, "running_var", Shape{p.C}, like, "x");
   if (p.training && running_mean && running_var)
     check.apart(*running_mean, "running_mean", *running_var, "running_var");
-  Arrays results = check.outputs(out, {{x.shape, x.dtype}, {Shape{p.C}, x.dtype}, {Shape{p.C}, x.dtype}}, x,
-                                 {&x, residual ? &*residual : &x}, true);
+  Arrays results =
+      check.outputs(out, {{x.shape, x.dtype}, {Shape{p.C}, vector_dtype(x)}, {Shape{p.C}, vector_dtype(x)}}, x,
+                    {&x, residual ? &*residual : &x}, true);
   for (const Array& result : results.items) {
     if (weight) check.apart(result, "out", *weight, "weight");
     if (bias) check.apart(result, "out", *bias, "bias");
@@ -64,10 +80,11 @@ Arrays batch_norm_forward(const Array& x, const MaybeArray& weight, const MaybeA
     if (running_var) check.apart(result, "out", *running_var, "running_var");
   }
   by_dtype(x.dtype, [&]<class T>(T) {
+    using P = Parameter<T>;
     kernels<T>(x.device).batch_norm_forward(
-        p, x.ptr<T>(), weight ? weight->ptr<T>() : nullptr, bias ? bias->ptr<T>() : nullptr,
-        residual ? residual->ptr<T>() : nullptr, statistics<T>(running_mean), statistics<T>(running_var),
-        results.items[0].ptr<T>(), results.items[1].ptr<T>(), results.items[2].ptr<T>());
+        p, x.ptr<T>(), weight ? weight->ptr<P>() : nullptr, bias ? bias->ptr<P>() : nullptr,
+        residual ? residual->ptr<T>() : nullptr, statistics<P>(running_mean), statistics<P>(running_var),
+        results.items[0].ptr<T>(), results.items[1].ptr<P>(), results.items[2].ptr<P>());
   });
   return results;
 }
@@ -81,11 +98,11 @@ Arrays batch_norm_backward(const Array& dy, const Array& x, const MaybeArray& we
   if (y) like_x(check, *y, "y", x);
   check.require(!y || p.activation != Activation::identity,
                 "y is for an activation; without one the gradient of the residual is dy itself");
-  if (weight) check.channels(*weight, "weight", x, p.C);
-  if (bias) check.channels(*bias, "bias", x, p.C);
-  check.channels(mean, "mean", x, p.C);
-  check.channels(invstd, "invstd", x, p.C);
-  std::vector<Check::Wanted> wanted{{x.shape, x.dtype}, {Shape{p.C}, x.dtype}, {Shape{p.C}, x.dtype}};
+  if (weight) vector(check, *weight, "weight", x, p.C);
+  if (bias) vector(check, *bias, "bias", x, p.C);
+  vector(check, mean, "mean", x, p.C);
+  vector(check, invstd, "invstd", x, p.C);
+  std::vector<Check::Wanted> wanted{{x.shape, x.dtype}, {Shape{p.C}, vector_dtype(x)}, {Shape{p.C}, vector_dtype(x)}};
   if (y) wanted.push_back({x.shape, x.dtype});
   Arrays results = check.outputs(out, wanted, x, {&dy, &x, y ? &*y : &x}, true);
   for (const Array& result : results.items) {
@@ -95,10 +112,11 @@ Arrays batch_norm_backward(const Array& dy, const Array& x, const MaybeArray& we
     check.apart(result, "out", invstd, "invstd");
   }
   by_dtype(x.dtype, [&]<class T>(T) {
-    kernels<T>(x.device).batch_norm_backward(p, dy.ptr<T>(), x.ptr<T>(), weight ? weight->ptr<T>() : nullptr,
-                                             bias ? bias->ptr<T>() : nullptr, y ? y->ptr<T>() : nullptr, mean.ptr<T>(),
-                                             invstd.ptr<T>(), results.items[0].ptr<T>(), results.items[1].ptr<T>(),
-                                             results.items[2].ptr<T>(), y ? results.items[3].ptr<T>() : nullptr);
+    using P = Parameter<T>;
+    kernels<T>(x.device).batch_norm_backward(p, dy.ptr<T>(), x.ptr<T>(), weight ? weight->ptr<P>() : nullptr,
+                                             bias ? bias->ptr<P>() : nullptr, y ? y->ptr<T>() : nullptr, mean.ptr<P>(),
+                                             invstd.ptr<P>(), results.items[0].ptr<T>(), results.items[1].ptr<P>(),
+                                             results.items[2].ptr<P>(), y ? results.items[3].ptr<T>() : nullptr);
   });
   return results;
 }

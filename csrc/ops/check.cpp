@@ -22,6 +22,10 @@ const char* name_of(DType dtype) {
       return "float32";
     case DType::f64:
       return "float64";
+    case DType::f16:
+      return "float16";
+    case DType::bf16:
+      return "bfloat16";
     case DType::i64:
       return "int64";
     case DType::other:
@@ -94,6 +98,7 @@ void Check::array(const Array& x, const char* name) const {
 void Check::floating(const Array& x, const char* name) const {
   array(x, name);
   if (x.dtype == DType::f32 || x.dtype == DType::f64) return;
+  if (x.device != Device::cpu && is_half(x.dtype)) return;
   type_error(name, " must be float32 or float64, got ", x.dtype == DType::other ? x.unfit : name_of(x.dtype));
 }
 

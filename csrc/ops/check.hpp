@@ -27,6 +27,10 @@ template <class F>
 void by_dtype(DType dtype, const F& f) {
   if (dtype == DType::f32)
     f(float{});
+  else if (dtype == DType::f16)
+    f(float16{});
+  else if (dtype == DType::bf16)
+    f(bfloat16{});
   else
     f(double{});
 }
@@ -70,7 +74,7 @@ class Check {
 
   // Arrays
   void array(const Array& x, const char* name) const;     // an array, of some dtype we know
-  void floating(const Array& x, const char* name) const;  // float32 or float64
+  void floating(const Array& x, const char* name) const;  // float32 or float64, on a device a half
   void floating(const Array& x, const char* name, int rank, const char* axes) const;
   void same_device(const Array& x, const char* x_name, const Array& y, const char* y_name) const;
   void alike(const Array& x, const char* x_name, const Array& y, const char* y_name) const;  // dtype and device

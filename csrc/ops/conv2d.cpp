@@ -113,13 +113,16 @@ Conv2dReport conv2d_plan(const Text& direction, const ShapeArg& input_shape, con
   Conv2d p = resolve(check, check.shape(input_shape, "input_shape"), "input_shape",
                      check.shape(weight_shape, "weight_shape"), "weight_shape", options);
   const std::string& type = check.string(dtype, "dtype");
-  check.require(type == "float32" || type == "float64", "dtype must be 'float32' or 'float64', got '", type, "'");
-  const bool f32 = type == "float32";
+  const DType known[] = {DType::f32, DType::f64, DType::f16, DType::bf16};
+  const auto named = std::find_if(std::begin(known), std::end(known), [&](DType d) { return type == name_of(d); });
+  check.require(named != std::end(known), "dtype must be 'float32', 'float64', 'float16' or 'bfloat16', got '", type,
+                "'");
   const Device where = check.device(device);
-  const Conv2dPlan chosen = f32 ? plan<float>(check, where, which, p) : plan<double>(check, where, which, p);
+  Conv2dPlan chosen{};
+  by_dtype(*named, [&]<class T>(T) { chosen = plan<T>(check, where, which, p); });
   const std::int64_t weights = p.K * (p.C / p.G) * p.R * p.S;
   const std::int64_t elements = p.N * p.C * p.H * p.W + weights + p.N * p.K * p.P * p.Q;
-  return {name_of(p.algorithm), chosen.reason, 2 * p.N * p.P * p.Q * weights, elements * (f32 ? 4 : 8)};
+  return {name_of(p.algorithm), chosen.reason, 2 * p.N * p.P * p.Q * weights, elements * item_size(*named)};
 }
 
 MaybeArray conv2d_prepare_weight(const Array& w, const ShapeArg& input_shape, const Conv2dOptions& options) {

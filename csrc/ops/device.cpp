@@ -6,7 +6,7 @@ namespace convolith::ops {
 Array to_device(const Array& x, const Text& device, const Flag& non_blocking) {
   const Check check("to_device");
   check.array(x, "x");
-  if (x.dtype == DType::other) check.type_error("arrays are float32, float64 or int64, got ", x.unfit);
+  if (x.dtype == DType::other) check.type_error("arrays are float16, float32, float64 or int64, got ", x.unfit);
   // A copy that stands for x lives no longer than this call.
   const bool wait = !check.flag(non_blocking, "non_blocking") || x.copy;
   return convolith::to_device(x, check.device(device), wait);
@@ -15,11 +15,23 @@ Array to_device(const Array& x, const Text& device, const Flag& non_blocking) {
 Array to_pinned(const Array& x, const Text& device) {
   const Check check("pin_memory");
   check.array(x, "x");
-  if (x.dtype == DType::other) check.type_error("arrays are float32, float64 or int64, got ", x.unfit);
+  if (x.dtype == DType::other) check.type_error("arrays are float16, float32, float64 or int64, got ", x.unfit);
   check.require(x.device == Device::cpu, "x is on ", name_of(x.device), "; memory of the CPU is pinned");
   const Device where = check.device(device);
   check.require(where != Device::cpu, "device must be 'cuda' or 'emu', got 'cpu'");
   return convolith::to_pinned(x, where);
+}
+
+Array cast(const Array& x, const Text& dtype) {
+  const Check check("cast");
+  check.array(x, "x");
+  check.require(x.device != Device::cpu, "x is on the cpu, where .astype() casts");
+  const std::string& name = check.string(dtype, "dtype");
+  const auto serves = [](DType d) { return d == DType::f32 || is_half(d); };
+  check.require(serves(x.dtype), "x must be float32, float16 or bfloat16, got ", name_of(x.dtype));
+  for (const DType d : {DType::f32, DType::f16, DType::bf16})
+    if (name == name_of(d)) return convolith::cast(x, d);
+  check.value_error("dtype must be 'float32', 'float16' or 'bfloat16', got '", name, "'");
 }
 
 void assign(const Array& x, const Array& values) {

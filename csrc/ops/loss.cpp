@@ -43,7 +43,7 @@ void check_probabilities(const Check& check, const Array& target, const Array& x
   if (target.device != Device::cpu) return;
   by_dtype(target.dtype, [&]<class T>(T) {
     for (std::int64_t i = 0; i < target.size(); ++i)
-      if (std::isnan(target.ptr<T>()[i])) check.value_error(element(target.shape, i), " is NaN");
+      if (std::isnan(static_cast<float>(target.ptr<T>()[i]))) check.value_error(element(target.shape, i), " is NaN");
   });
 }
 

@@ -12,9 +12,9 @@ namespace convolith::ops {
 
 // device.cpp: a copy of x, of any shape, on 'cpu', 'emu' or 'cuda'
 Array to_device(const Array& x, const Text& device, const Flag& non_blocking);
-Array to_pinned(const Array& x,
-                const Text& device);  // a copy on the CPU, from where copies to the device go by themselves
-void assign(const Array& x, const Array& values);  // writes to x, which is on a device
+Array to_pinned(const Array& x, const Text& device);  // a copy on the CPU, which copies to the device need not wait for
+Array cast(const Array& x, const Text& dtype);        // of a device, to 'float32', 'float16' or 'bfloat16'
+void assign(const Array& x, const Array& values);     // writes to x, which is on a device
 
 // conv2d.cpp: x (N, C, H, W), w (K, C/G, R, S), bias (K), residual and y (N, K, P, Q)
 struct Conv2dOptions {

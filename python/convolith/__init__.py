@@ -14,7 +14,7 @@ from convolith._C import build_info, get_num_threads, set_num_threads
 from convolith._random import manual_seed
 from convolith.algorithms import exact
 from convolith.config import show_config
-from convolith.device import devices, synchronize
+from convolith.device import bfloat16, devices, synchronize
 from convolith.tensor import Tensor, from_dlpack, is_grad_enabled, no_grad, tensor
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ _SUBMODULES = (
 __all__ = [
     "Tensor",
     "__version__",
+    "bfloat16",
     "cuda",
     "data",
     "devices",

@@ -12,6 +12,7 @@ from convolith import _C
 
 Array = NDArray[Any]
 INEXACT = ("winograd", "tensor_core")  # those that round more than a plain sum
+_HALVES = ("float16", "bfloat16")  # whose products a tensor core does not round
 
 
 class Conv2dPlan(NamedTuple):
@@ -56,8 +57,8 @@ def conv2d_plan(
     weight_shape : (K, C/G, R, S)
     **options
         stride, padding, dilation, groups, padding_mode and algo as in
-        `convolith.primitives.conv2d_forward`; dtype, 'float32' (default) or 'float64'; device,
-        'cpu' (default), 'emu' or 'cuda'.
+        `convolith.primitives.conv2d_forward`; dtype, 'float32' (default), 'float64' or, on a
+        device, 'float16' or 'bfloat16'; device, 'cpu' (default), 'emu' or 'cuda'.
 
     Returns
     -------
@@ -79,7 +80,8 @@ def conv2d_plan(
     algo, reason, flops, size = _C.conv2d_plan(direction, input_shape, weight_shape, **options)
     device = options.get("device", "cpu")
     isa = _C.isa() if device == "cpu" else device
-    return Conv2dPlan(algo, isa, reason, algo not in INEXACT, flops, size)
+    is_exact = algo not in INEXACT or options.get("dtype") in _HALVES
+    return Conv2dPlan(algo, isa, reason, is_exact, flops, size)
 
 
 def conv2d_prepare_weight(w: Array, input_shape: tuple[int, ...], **options: Any) -> Array | None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from convolith import primitives
-from convolith.device import Array, device_of, is_device, reshape, to_device
+from convolith.device import Array, cast, device_of, is_device, reshape, to_device
 from convolith.tensor import Function, Node, Tensor
 
 
@@ -55,11 +55,7 @@ def _constant(function: type[Function], value: Any, like: Tensor) -> Array:
 
 
 def _moved(x: Array, target: Any, non_blocking: bool = False) -> Array:
-    if is_device(target):
-        return to_device(x, target, non_blocking)
-    if device_of(x) != "cpu":
-        raise ValueError(f"to: on {device_of(x)} arrays keep their dtype; call .cpu() first")
-    return x.astype(target)
+    return to_device(x, target, non_blocking) if is_device(target) else cast(x, target)
 
 
 def _unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array:
@@ -93,12 +89,13 @@ class To(Function):
 
     @staticmethod
     def forward(ctx: Node, x: Array, *, target: Any, non_blocking: bool) -> Array:
-        ctx.save(device_of(x) if is_device(target) else x.dtype)
+        ctx.save(device_of(x), x.dtype)
         return _moved(x, target, non_blocking)
 
     @staticmethod
     def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
-        return (_moved(dy, *ctx.saved),)
+        device, dtype = ctx.saved
+        return (_moved(_moved(dy, device), dtype),)
 
 
 class Subtract(Function):

@@ -2,7 +2,8 @@
 
 'emu' is the CUDA device emulated on the CPU: the very kernels a GPU would run, thread by thread, on
 any computer. It is there to test, study and profile them, and slow. A device keeps the channels of
-an array innermost in memory; shapes stay (N, C, H, W) everywhere.
+an array innermost in memory; shapes stay (N, C, H, W) everywhere. Its arrays may be float16 or
+bfloat16: 16 bits in memory, while sums are float32.
 """
 
 from __future__ import annotations
@@ -20,6 +21,24 @@ Device = Literal["cpu", "emu", "cuda"]
 DEVICES: tuple[str, ...] = get_args(Device)  # present or not
 
 
+class BFloat16:
+    """The dtype of an array of bfloat16, which NumPy has none for; there is one instance."""
+
+    kind, itemsize, name = "f", 2, "bfloat16"
+
+    def __repr__(self) -> str:
+        return "convolith.bfloat16"
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __reduce__(self) -> str:
+        return "bfloat16"
+
+
+bfloat16 = BFloat16()
+
+
 def devices() -> list[str]:
     """The devices of this installation: 'cpu', then what else can be used."""
     return _C.devices()
@@ -33,6 +52,11 @@ def synchronize(device: Device) -> None:
 def is_device(name: Any) -> bool:
     """Whether `name` names a device, present or not."""
     return isinstance(name, str) and name in DEVICES
+
+
+def as_dtype(dtype: Any) -> Any:
+    """NumPy's dtype of that name, or `bfloat16`."""
+    return bfloat16 if dtype is bfloat16 or str(dtype) == "bfloat16" else np.dtype(dtype)
 
 
 def is_array(value: Any) -> bool:
@@ -55,8 +79,30 @@ def to_device(array: Array, device: str, non_blocking: bool = False) -> Array:
     return array if device_of(array) == device else _C.to_device(array, device, non_blocking)
 
 
+def cast(array: Array, dtype: Any) -> Array:
+    """`array` in another floating dtype, or `array` itself; a device has three of them."""
+    dtype = as_dtype(dtype)
+    if array.dtype == dtype:
+        return array
+    if isinstance(array, np.ndarray):
+        if dtype is bfloat16:
+            raise TypeError("to: bfloat16 is for arrays on a device; move it there first")
+        return array.astype(dtype)
+    known = ("float32", "float16", "bfloat16")
+    if array.dtype.name not in known or dtype.name not in known:
+        raise ValueError(
+            f"to: on {array.device} arrays keep their dtype, unless it is float32, float16 or "
+            f"bfloat16 and becomes another of them; call .cpu() first"
+        )
+    result: Array = _C.cast(array, dtype.name)
+    return result
+
+
 def to_numpy(array: Array) -> Array:
-    """The array itself; of a device a copy, read-only because what is written would be lost."""
+    """The array itself; of a device a copy, read-only because what is written would be lost.
+
+    A copy of bfloat16 is float32, which has all its values.
+    """
     if isinstance(array, np.ndarray):
         return array
     copy: Array = array.numpy()
@@ -66,12 +112,17 @@ def to_numpy(array: Array) -> Array:
 
 def zeros_like(array: Array) -> Array:
     """Zeros of its shape and dtype, on its device."""
-    return to_device(np.zeros(array.shape, array.dtype), device_of(array))
+    return _like(array, np.zeros)
 
 
 def ones_like(array: Array) -> Array:
     """Ones of its shape and dtype, on its device."""
-    return to_device(np.ones(array.shape, array.dtype), device_of(array))
+    return _like(array, np.ones)
+
+
+def _like(array: Array, filled: Any) -> Array:
+    dtype = np.float32 if array.dtype == bfloat16 else array.dtype
+    return cast(to_device(filled(array.shape, dtype), device_of(array)), array.dtype)
 
 
 def assign(target: Array, values: Array) -> None:

@@ -23,6 +23,7 @@ from convolith.device import (
     Array,
     add,
     as_array,
+    as_dtype,
     device_of,
     holds_alone,
     is_device,
@@ -177,7 +178,7 @@ class Tensor:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The NumPy dtype."""
+        """The NumPy dtype, or `convolith.bfloat16`."""
         return self._array.dtype
 
     @property
@@ -194,11 +195,12 @@ class Tensor:
         return self.numpy().item()
 
     def to(self, target: str | npt.DTypeLike, non_blocking: bool = False) -> Tensor:
-        """This tensor on another device or, on the CPU, in another floating dtype.
+        """This tensor on another device, or in another floating dtype.
 
         Parameters
         ----------
         target : {'cpu', 'emu', 'cuda'}, or dtype
+            On a device float32, float16 or bfloat16; the latter is float32 on the CPU.
         non_blocking : bool
             On the way to a GPU, do not wait: the copy goes to the current stream, and this tensor,
             whose memory should be pinned (`pin_memory`), has to stay as it is until it is done.
@@ -213,6 +215,8 @@ class Tensor:
         RuntimeError
             If there is no such device; it says what is missing.
         """
+        if not is_device(target):
+            target = as_dtype(target)
         if target == (self.device if is_device(target) else self.dtype):
             return self
         return To.apply(self, target=target, non_blocking=non_blocking)
@@ -252,10 +256,10 @@ class Tensor:
         if copy is False and self.device != "cpu":
             raise ValueError(f"tensor: it is on {self.device} and NumPy needs a copy")
         array = self.numpy()
-        if copy or (dtype is not None and np.dtype(dtype) != self.dtype):
+        if copy or (dtype is not None and np.dtype(dtype) != array.dtype):
             if copy is False:
                 raise ValueError(f"tensor: {self.dtype} cannot become {dtype} without a copy")
-            return array.astype(dtype or self.dtype)
+            return array.astype(dtype or array.dtype)
         return array
 
     def __dlpack__(self, **kwargs: Any) -> Any:

@@ -183,6 +183,14 @@ CONV2D: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
         (18, 17, 5, 4),
         {"stride": 2, "padding": 2, "padding_mode": "circular"},
     ),
+    "eights_stride2": ((2, 24, 9, 10), (40, 24, 3, 3), {"stride": 2, "padding": 1}),
+    "eights_groups_dilated": (
+        (2, 32, 7, 8),
+        (48, 16, 3, 3),
+        {"padding": 1, "dilation": 2, "groups": 2},
+    ),
+    "eights_1x1": ((1, 264, 6, 5), (136, 264, 1, 1), {}),
+    "eights_reflect": ((2, 8, 9, 8), (16, 8, 5, 5), {"padding": 2, "padding_mode": "reflect"}),
     "blocks": ((3, 130, 14, 15), (35, 130, 3, 3), {"stride": 2, "padding": 1}),
 }
 _WITHOUT_BIAS = {"1x1", "valid", "few", "groups2"}
@@ -246,6 +254,11 @@ _ALGORITHMS = {
 }
 
 
+def _takes_halves(algo: str, filters: int, per_group: int) -> bool:
+    """Tensor cores take pieces of 16 bytes: four floats, or eight halves."""
+    return algo != "tensor_core" or (filters % 8 == 0 and per_group % 8 == 0)
+
+
 def _serves(algo: str, column: str, options: dict[str, Any], multiplies: bool) -> bool:
     """Winograd's input gradient takes zero padding up to two, depthwise's no multiplier."""
     far = any(n > 2 for n in np.ravel(options.get("padding", 0)) if not isinstance(n, str))
@@ -267,6 +280,7 @@ def _conv2d_rows(
     )
     dy = (x[0], w[0], *plane.shape[2:])
     bias = None if name in _WITHOUT_BIAS else w[:1]
+    halves = _takes_halves(algo, w[0] // options.get("groups", 1), w[1])
     per_group, positions = w[0] // options.get("groups", 1), prod((dy[0], *dy[2:]))
     columns: dict[str, tuple[int, Callable[..., tuple[Any, ...]]]] = {
         "forward": (prod(w[1:]), lambda v: (v(x), v(w), *([v(bias)] if bias else []))),
@@ -284,7 +298,15 @@ def _conv2d_rows(
 
         once = column != "backward_bias" or algo == "direct"
         if once and _serves(algo, column, options, w[0] > x[1]):
-            case("conv2d_" + column, name + suffix, build, length, exact=exact, algo=algo)
+            case(
+                "conv2d_" + column,
+                name + suffix,
+                build,
+                length,
+                exact=exact,
+                algo=algo,
+                halves=halves,
+            )
 
 
 for _name in CONV2D:

@@ -22,6 +22,7 @@ class Case:
     in_place: tuple[str, ...] = ()  # arguments that are updated
     exact: bool = False  # the result must equal the reference's, rounded
     algo: str = "auto"  # the one asked for by name, which not every backend has
+    halves: bool = True  # whether that one takes float16 and bfloat16
 
 
 CASES: dict[str, list[Case]] = {}

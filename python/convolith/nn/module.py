@@ -151,7 +151,7 @@ class Module:
         Parameters
         ----------
         target : {'cpu', 'emu', 'cuda'}, or dtype
-            Another dtype on the CPU only. Counters, which are integers, stay on the CPU.
+            On a device float32, float16 or bfloat16. Counters, which are integers, stay on the CPU.
 
         Raises
         ------
