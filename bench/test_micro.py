@@ -107,6 +107,7 @@ CALLS: dict[str, Callable[[Draw], Arguments]] = {
         (draw(), draw(*ROWS), draw.labels()),
         {},
     ),
+    "scale_forward": positional(FLAT, ()),
     "sgd_step": positional(FLAT, FLAT, FLAT, momentum=0.9),
     "adam_step": lambda draw: ((*(draw(*FLAT) for _ in "pgm"), abs(draw(*FLAT))), {"step": 1}),
 }

@@ -33,8 +33,11 @@ CPU_CASES = [
     if case.algo in Backend("cpu").algorithms
 ]
 SENTINEL = 42
-# Float32 beside halves: the vectors of batch norm.
-VECTORS = ("weight", "bias", "running_mean", "running_var", "mean", "invstd")
+# Float32 beside halves.
+WIDE = {
+    "batch_norm": ("weight", "bias", "running_mean", "running_var", "mean", "invstd"),
+    "scale": ("factor", "found_inf"),
+}
 CHECKED_ELEMENTS = 20_000  # larger cases take too long in the checked emulation
 Convert = Callable[[np.ndarray], np.ndarray]
 
@@ -95,9 +98,9 @@ class Problem:
 
     def arguments_on(self, backend: Backend) -> dict[str, Any]:
         """Fresh arguments on its device."""
-        batch_norm = self.name.startswith("batch_norm")
+        wide = WIDE.get(self.name.rsplit("_", 1)[0], ())
         return {
-            name: backend.put(value, None if batch_norm and name in VECTORS else self.dtype)
+            name: backend.put(value, None if name in wide else self.dtype)
             for name, value in self.arguments().items()
         }
 

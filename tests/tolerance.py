@@ -72,7 +72,7 @@ DIFFERENCE_ERROR = DIFFERENCE_STEP**2
 
 def _absolute(value: Any) -> Any:
     if isinstance(value, np.ndarray) and value.dtype.kind == "f":
-        return np.abs(value)
+        return np.asarray(np.abs(value))  # NumPy makes scalars of 0-d results
     return [_absolute(v) for v in value] if isinstance(value, list) else value
 
 

@@ -5,11 +5,15 @@
 namespace {
 
 template <class T>
-T add(T* p, T value, const void* code) {
+T exchange(T* p, T value, const void* code) {
   convolith::emu::announce(convolith::emu::Access::atomic, p, sizeof(T), code);
   const T before = *p;
-  *p = before + value;
+  *p = value;
   return before;
+}
+template <class T>
+T add(T* p, T value, const void* code) {
+  return exchange(p, *p + value, code);
 }
 
 }  // namespace
@@ -25,4 +29,7 @@ unsigned long long atomicAdd(unsigned long long* p, unsigned long long value) {
 }
 float atomicAdd(float* p, float value) {
   return add(p, value, __builtin_return_address(0));
+}
+float atomicExch(float* p, float value) {
+  return exchange(p, value, __builtin_return_address(0));
 }

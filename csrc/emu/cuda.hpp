@@ -160,3 +160,4 @@ int atomicAdd(int* p, int value);  // atomic.cpp
 unsigned atomicAdd(unsigned* p, unsigned value);
 unsigned long long atomicAdd(unsigned long long* p, unsigned long long value);
 float atomicAdd(float* p, float value);
+float atomicExch(float* p, float value);

@@ -23,17 +23,9 @@ void like_x(const Check& check, const Array& v, const char* name, const Array& x
   check.same_shape(v, name, x, "x");
 }
 
-// A vector of p.C values: beside halves float32.
+// Of a vector of p.C values.
 DType vector_dtype(const Array& x) {
   return is_half(x.dtype) ? DType::f32 : x.dtype;
-}
-void vector(const Check& check, const Array& v, const char* name, const Array& x, std::int64_t C) {
-  if (!is_half(x.dtype)) return check.channels(v, name, x, C);
-  check.floating(v, name);
-  check.same_device(x, "x", v, name);
-  if (v.dtype != DType::f32)
-    check.type_error(name, " must be float32 beside x of ", name_of(x.dtype), ", got ", name_of(v.dtype));
-  check.has_shape(v, name, Shape{C});
 }
 
 // Running statistics: updated in training, only read in evaluation.
@@ -52,8 +44,8 @@ Arrays batch_norm_forward(const Array& x, const MaybeArray& weight, const MaybeA
   BatchNorm p = problem(check, x, activation, training);
   p.momentum = check.finite(momentum, "momentum");
   p.eps = check.at_least_zero(eps, "eps");
-  if (weight) vector(check, *weight, "weight", x, p.C);
-  if (bias) vector(check, *bias, "bias", x, p.C);
+  if (weight) check.parameter(*weight, "weight", x, Shape{p.C});
+  if (bias) check.parameter(*bias, "bias", x, Shape{p.C});
   if (residual) like_x(check, *residual, "residual", x);
   check.require(p.training || (running_mean && running_var),
                 "evaluation needs running_mean and running_var, got None for ",
@@ -62,8 +54,8 @@ Arrays batch_norm_forward(const Array& x, const MaybeArray& weight, const MaybeA
                               : "both");
   check.require(!p.training || p.N * p.L != 1, "training needs more than one value per channel, got x of shape ",
                 text(x.shape));
-  if (running_mean) vector(check, *running_mean, "running_mean", x, p.C);
-  if (running_var) vector(check, *running_var, "running_var", x, p.C);
+  if (running_mean) check.parameter(*running_mean, "running_mean", x, Shape{p.C});
+  if (running_var) check.parameter(*running_var, "running_var", x, Shape{p.C});
   Array like = x;
   like.dtype = vector_dtype(x);
   if (p.training && running_mean) check.in_place(*running_mean, "running_mean", Shape{p.C}, like, "x");
@@ -98,10 +90,10 @@ Arrays batch_norm_backward(const Array& dy, const Array& x, const MaybeArray& we
   if (y) like_x(check, *y, "y", x);
   check.require(!y || p.activation != Activation::identity,
                 "y is for an activation; without one the gradient of the residual is dy itself");
-  if (weight) vector(check, *weight, "weight", x, p.C);
-  if (bias) vector(check, *bias, "bias", x, p.C);
-  vector(check, mean, "mean", x, p.C);
-  vector(check, invstd, "invstd", x, p.C);
+  if (weight) check.parameter(*weight, "weight", x, Shape{p.C});
+  if (bias) check.parameter(*bias, "bias", x, Shape{p.C});
+  check.parameter(mean, "mean", x, Shape{p.C});
+  check.parameter(invstd, "invstd", x, Shape{p.C});
   std::vector<Check::Wanted> wanted{{x.shape, x.dtype}, {Shape{p.C}, vector_dtype(x)}, {Shape{p.C}, vector_dtype(x)}};
   if (y) wanted.push_back({x.shape, x.dtype});
   Arrays results = check.outputs(out, wanted, x, {&dy, &x, y ? &*y : &x}, true);

@@ -144,6 +144,16 @@ void Check::channels(const Array& v, const char* name, const Array& x, std::int6
   has_shape(v, name, Shape{channels});
 }
 
+void Check::parameter(const Array& v, const char* name, const Array& x, const Shape& shape) const {
+  floating(v, name);
+  same_device(x, "x", v, name);
+  if (!is_half(x.dtype))
+    alike(x, "x", v, name);
+  else if (v.dtype != DType::f32)
+    type_error(name, " must be float32 beside x of ", name_of(x.dtype), ", got ", name_of(v.dtype));
+  has_shape(v, name, shape);
+}
+
 void Check::in_place(const Target& target, const char* name, const Shape& shape, const Array& x,
                      const char* x_name) const {
   floating(target, name);

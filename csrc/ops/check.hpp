@@ -84,6 +84,8 @@ class Check {
   void nchw(const Array& x, const char* name) const;  // floating, rank 4, no empty axis but N
   // A vector of C values of x's dtype.
   void channels(const Array& v, const char* name, const Array& x, std::int64_t channels) const;
+  // Beside x of a half float32, else of x's dtype, and of that shape: what a kernel takes as Parameter<T>.
+  void parameter(const Array& v, const char* name, const Array& x, const Shape& shape) const;
   // What is updated in place: contiguous, writeable, of that shape, like x in dtype and device.
   void in_place(const Target& target, const char* name, const Shape& shape, const Array& x, const char* x_name) const;
 

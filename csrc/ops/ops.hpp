@@ -119,6 +119,9 @@ Array add_forward(const Array& a, const Array& b, const MaybeTarget& out);
 Array concat_forward(const Arrays& xs, const Int& dim, const MaybeTarget& out);
 Arrays concat_backward(const Array& dy, const IntsArg& sizes, const Int& dim, const MaybeTargets& out);
 
+// scale.cpp: x and y of any shape, factor and found_inf scalars
+Array scale_forward(const Array& x, const Array& factor, const MaybeTarget& found_inf, const MaybeTarget& out);
+
 // optimizer.cpp: in place on everything but grad, all of param's shape
 void sgd_step(const Target& param, const Array& grad, const MaybeTarget& velocity, const Real& lr, const Real& momentum,
               const Real& dampening, const Real& weight_decay, const Flag& nesterov, const Flag& first);

@@ -131,6 +131,7 @@ _ARGUMENTS: dict[str, Callable[[Options], Arguments]] = {
         (_random(()), _probabilities(o), _labels(o)),
         {},
     ),
+    "scale_forward": lambda o: ((_x(o), _random(()), zeros_like(_random(()))), {}),
     "sgd_step": lambda o: ((_x(o), _x(o), _x(o)), {"lr": 0.1, "momentum": 0.9}),
     "adam_step": lambda o: ((_x(o), _x(o), _x(o), zeros_like(_x(o))), {"step": 1}),
 }

@@ -12,6 +12,7 @@ from cases import (  # noqa: F401
     linear,
     optimizer,
     pool2d,
+    scale,
     shape,
     softmax,
 )

@@ -61,6 +61,9 @@ from convolith.reference.pool2d import (
     min_pool2d_backward,
     min_pool2d_forward,
 )
+from convolith.reference.scale import (
+    scale_forward,
+)
 from convolith.reference.shape import (
     add_forward,
     concat_backward,
@@ -114,6 +117,7 @@ __all__ = [
     "min_pool2d_forward",
     "relu_backward",
     "relu_forward",
+    "scale_forward",
     "sgd_step",
     "sigmoid_backward",
     "sigmoid_forward",
