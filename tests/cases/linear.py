@@ -22,6 +22,8 @@ LINEAR = {
     "blocks": ((33,), 131, 70),
     "many_rows": ((301,), 6, 5),
     "wide": ((1,), 33, 515),
+    "eights": ((37,), 72, 104),
+    "eights_long": ((3,), 4608, 16),
     "empty_batch": ((0,), 5, 3),
 }
 
@@ -45,5 +47,5 @@ def _linear_rows(name: str, values: Callable[..., np.ndarray], exact: bool) -> N
 
 for _name in LINEAR:
     _linear_rows(_name, normal, exact=False)
-for _name in ("few", "vector", "blocks", "many_rows"):
+for _name in ("few", "vector", "blocks", "many_rows", "eights", "eights_long"):
     _linear_rows(_name, integers, exact=True)
