@@ -12,7 +12,7 @@ from convolith import _C
 
 Array = NDArray[Any]
 INEXACT = ("winograd", "tensor_core")  # those that round more than a plain sum
-_HALVES = ("float16", "bfloat16")  # whose products a tensor core does not round
+HALVES = ("float16", "bfloat16")  # whose products a tensor core does not round
 
 
 class Conv2dPlan(NamedTuple):
@@ -80,7 +80,7 @@ def conv2d_plan(
     algo, reason, flops, size = _C.conv2d_plan(direction, input_shape, weight_shape, **options)
     device = options.get("device", "cpu")
     isa = _C.isa() if device == "cpu" else device
-    is_exact = algo not in INEXACT or options.get("dtype") in _HALVES
+    is_exact = algo not in INEXACT or options.get("dtype") in HALVES
     return Conv2dPlan(algo, isa, reason, is_exact, flops, size)
 
 

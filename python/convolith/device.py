@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from convolith import _C, primitives
 from convolith._C import DeviceArray
+from convolith.algorithms import HALVES
 
 Array = npt.NDArray[Any]  # or a DeviceArray, which primitives take in its place
 Device = Literal["cpu", "emu", "cuda"]
@@ -57,6 +58,11 @@ def is_device(name: Any) -> bool:
 def as_dtype(dtype: Any) -> Any:
     """NumPy's dtype of that name, or `bfloat16`."""
     return bfloat16 if dtype is bfloat16 or str(dtype) == "bfloat16" else np.dtype(dtype)
+
+
+def is_half(dtype: Any) -> bool:
+    """Whether that is float16 or bfloat16."""
+    return str(as_dtype(dtype)) in HALVES
 
 
 def is_array(value: Any) -> bool:
@@ -110,19 +116,20 @@ def to_numpy(array: Array) -> Array:
     return copy
 
 
+def full(shape: tuple[int, ...], value: float, dtype: Any, device: str) -> Array:
+    """An array filled with `value`."""
+    known = np.float32 if dtype == bfloat16 else dtype  # to NumPy
+    return cast(to_device(np.full(shape, value, known), device), dtype)
+
+
 def zeros_like(array: Array) -> Array:
     """Zeros of its shape and dtype, on its device."""
-    return _like(array, np.zeros)
+    return full(array.shape, 0, array.dtype, device_of(array))
 
 
 def ones_like(array: Array) -> Array:
     """Ones of its shape and dtype, on its device."""
-    return _like(array, np.ones)
-
-
-def _like(array: Array, filled: Any) -> Array:
-    dtype = np.float32 if array.dtype == bfloat16 else array.dtype
-    return cast(to_device(filled(array.shape, dtype), device_of(array)), array.dtype)
+    return full(array.shape, 1, array.dtype, device_of(array))
 
 
 def assign(target: Array, values: Array) -> None:

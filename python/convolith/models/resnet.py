@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-import numpy as np
-
 from convolith import nn
+from convolith.device import full
 from convolith.nn import functional as F
 from convolith.tensor import Tensor
 
@@ -132,8 +131,8 @@ class PadShortcut(nn.Module):
         """(N, C, H, W) to (N, C + channels, ceil(H / stride), ceil(W / stride))."""
         x = F.avg_pool2d(input, 1, self.stride)
         n, _, p, q = x.shape
-        zeros = Tensor(np.zeros((n, self.channels, p, q), x.dtype)).to(x.device)
-        return F.cat([x, zeros], dim=1)
+        zeros = full((n, self.channels, p, q), 0, x.dtype, x.device)
+        return F.cat([x, Tensor(zeros)], dim=1)
 
     def extra_repr(self) -> str:
         """The arguments."""

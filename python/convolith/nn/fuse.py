@@ -9,7 +9,7 @@ import numpy as np
 
 from convolith import _C
 from convolith import primitives as P
-from convolith.device import Array, to_device
+from convolith.device import Array, cast, to_device
 from convolith.nn.layers import BatchNorm2d, Conv2d
 from convolith.nn.module import Module, Parameter
 from convolith.nn.simple import Identity, ReLU
@@ -119,7 +119,7 @@ def _absorb(conv: Conv2d, part: Module) -> Conv2d | None:
         bias = bias + part.bias.numpy()
     dtype, device = weight.dtype, conv.weight.device
     weight = (weight * scale[:, None, None, None]).astype(dtype)
-    joined.weight = Parameter(to_device(weight, device), False)
-    joined.bias = Parameter(to_device(bias.astype(dtype), device), False)
+    joined.weight = Parameter(cast(to_device(weight, device), conv.weight.dtype), False)
+    joined.bias = Parameter(cast(to_device(bias.astype(dtype), device), conv.weight.dtype), False)
     joined.activation = part.activation
     return joined

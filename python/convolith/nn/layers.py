@@ -235,6 +235,7 @@ class BatchNorm2d(Module):
         If `num_features` is below 1, or the input has another rank.
     """
 
+    keeps_float32 = True
     _ranks: tuple[int, ...] = (4,)
 
     def __init__(

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from convolith.device import assign
+from convolith.device import assign, is_device, is_half
 from convolith.tensor import Tensor
 
 Hook = Callable[["Module", tuple[Any, ...], Any], Any]
@@ -60,9 +60,12 @@ class Module:
     ----------
     training : bool
         True at first; `train` and `eval` set it in the whole tree.
+    keeps_float32 : bool
+        Of a class: whether `to` leaves its own tensors float32 where others become halves.
     """
 
     training: bool = True
+    keeps_float32: bool = False
     _forward_hooks: Mapping[Handle, Hook] = {}
     forward: Callable[..., Any]
 
@@ -151,18 +154,34 @@ class Module:
         Parameters
         ----------
         target : {'cpu', 'emu', 'cuda'}, or dtype
-            On a device float32, float16 or bfloat16. Counters, which are integers, stay on the CPU.
+            On a device float32, float16 or bfloat16. Counters, which are integers, stay on the CPU,
+            and the vectors of batch norm float32 beside halves.
 
         Raises
         ------
         RuntimeError
             If there is no such device; it says what is missing.
         """
-        for tensor in (*self.parameters(), *self.buffers()):
-            if tensor.dtype.kind == "f":
-                tensor._array = tensor.detach().to(target)._array
-                tensor.grad = None
+        narrows = not is_device(target) and is_half(target)
+        for module in self.modules():
+            own = np.float32 if narrows and module.keeps_float32 else target
+            for _, tensor in (*_parts(module, Parameter), *_parts(module, Buffer)):
+                if tensor.dtype.kind == "f":
+                    tensor._array = tensor.detach().to(own)._array
+                    tensor.grad = None
         return self
+
+    def float(self: Self) -> Self:
+        """``to("float32")``."""
+        return self.to("float32")
+
+    def half(self: Self) -> Self:
+        """``to("float16")``."""
+        return self.to("float16")
+
+    def bfloat16(self: Self) -> Self:
+        """``to("bfloat16")``."""
+        return self.to("bfloat16")
 
     # State
 

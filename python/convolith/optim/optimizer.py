@@ -15,6 +15,11 @@ State = dict[str, Any]
 class Optimizer:
     """Base of the optimizers; a subclass defines `update`.
 
+    Parameters of a half work on a device: a step is computed in float32 and rounded, the state is
+    of the same half. But a step of less than half a unit in the last place (a relative 2^-9 of
+    bfloat16, 2^-12 of float16) is lost, and Adam's squares vanish below 6e-8 in float16: to train,
+    keep parameters in float32 and compute in halves by `convolith.autocast`.
+
     Parameters
     ----------
     params : iterable of Parameter, or of dict
