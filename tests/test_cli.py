@@ -340,6 +340,10 @@ FAILURES = {
         lambda run: ["train", "--out", str(run / LAST / "x")],
         "output folder not writable",
     ),
+    "halves on the CPU": (
+        lambda run: ["train", "--out", str(run), "--precision", "bfloat16"],
+        "autocast: the CPU has no kernels for halves; move the model to 'cuda' or 'emu'",
+    ),
     "explodes": (
         lambda run: [
             "train",
@@ -426,6 +430,21 @@ def test_as_a_process(tmp_path: Path) -> None:
 
 
 needs_emulator = pytest.mark.skipif("emu" not in cv.devices(), reason="this build has none")
+
+
+@needs_emulator
+def test_a_run_in_halves_is_told_so_and_gives_float32(
+    mnist: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "halves"
+    options = "--device emu --precision float16 --epochs 1"
+    assert main(["train", "--data", str(mnist), "--out", str(out), *options.split()]) == 0
+    assert json.loads((out / "result.json").read_text())["precision"] == "float16"
+    assert {array.dtype.name for array in load_file(out / LAST).values()} == {"float32"}
+    said = capsys.readouterr().out
+    assert main(["eval", str(out / LAST), "--data", str(mnist)]) == 0
+    (accuracy,) = [line for line in said.splitlines() if line.startswith("test accuracy")]
+    assert accuracy in capsys.readouterr().out  # parameters are float32, and so is the test
 
 
 @needs_emulator

@@ -38,6 +38,18 @@ def tolerance(epsilon: float, length: int, magnitude: Any, inputs: float = 0.0) 
     return (epsilon * (16 + 4 * np.sqrt(max(length, 1))) + inputs) * magnitude
 
 
+def training_tolerance(dtype: Any, layers: int) -> float:
+    """How far losses of a network computed in a half may be from float32's, relative to the first.
+
+    Of every layer input, parameters and output are rounded to the half in forward, dy, dx and dw in
+    backward: 6 roundings of up to half an epsilon each, relative to what is rounded. They are
+    independent, so their squares add, and a factor of 4 bounds the sum as in `tolerance`. A step
+    goes astray by this share of itself; no share of all steps together is larger, and the losses
+    are no further apart than by that share of the loss itself.
+    """
+    return float(4 * np.sqrt(6 * layers) * rounding(dtype) / 2)
+
+
 # What NumPy's finfo would say of it.
 BFLOAT16_EPS, BFLOAT16_TINY = 2.0**-7, 2.0**-126
 

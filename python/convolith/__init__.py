@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 from convolith._C import build_info, get_num_threads, set_num_threads
 from convolith._random import manual_seed
 from convolith.algorithms import exact
+from convolith.amp import autocast
 from convolith.config import show_config
 from convolith.device import bfloat16, devices, synchronize
 from convolith.tensor import Tensor, from_dlpack, is_grad_enabled, no_grad, tensor
 
 if TYPE_CHECKING:
     from convolith import (
+        amp,
         cuda,
         data,
         emu,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 __version__ = build_info()["version"]
 
 _SUBMODULES = (
+    "amp",
     "cuda",
     "data",
     "emu",
@@ -51,6 +54,8 @@ _SUBMODULES = (
 __all__ = [
     "Tensor",
     "__version__",
+    "amp",
+    "autocast",
     "bfloat16",
     "cuda",
     "data",

@@ -13,7 +13,7 @@ import numpy as np
 
 from convolith import primitives
 from convolith.device import Array, cast, device_of, is_device, reshape, to_device
-from convolith.tensor import Function, Node, Tensor
+from convolith.tensor import Function, Node, Tensor, autocast_arguments
 
 
 def binary(function: type[Function], a: Any, b: Any) -> Tensor:
@@ -23,6 +23,7 @@ def binary(function: type[Function], a: Any, b: Any) -> Tensor:
         a = _constant(function, a, like)
     elif not isinstance(b, Tensor):
         b = _constant(function, b, like)
+    a, b = autocast_arguments(function, (a, b))
     if a.dtype != b.dtype:
         raise TypeError(f"{function.__name__.lower()}: the operands are {a.dtype} and {b.dtype}")
     if isinstance(a, Tensor) and isinstance(b, Tensor) and a.device != b.device:

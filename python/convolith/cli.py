@@ -27,6 +27,7 @@ from convolith.train import BEST, LAST, recipe
 from convolith.train.checkpoint import load_checkpoint
 from convolith.train.files import writable_directory, write_atomically
 from convolith.train.recipe import Score, Settings
+from convolith.train.trainer import PRECISIONS
 from convolith.viz import curves
 
 INTERRUPTED = 130
@@ -151,6 +152,13 @@ def _parser() -> argparse.ArgumentParser:
         choices=DEVICES,
         default=unset,
         help="emu: the CUDA kernels, emulated on the CPU, which is slow; default cpu",
+    )
+    train.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default=unset,
+        help="what convolutions and linear layers compute in: float16 and bfloat16 need a device, "
+        f"parameters are float32; default {usual.precision}",
     )
     train.add_argument(
         "--out",

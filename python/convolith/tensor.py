@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, SupportsIndex
 
@@ -31,9 +31,12 @@ from convolith.device import (
     to_numpy,
 )
 
+Arguments = tuple[Any, ...]
+
 
 class _Mode(threading.local):
     grad = True
+    autocast: Mapping[str, Callable[[type[Function], Arguments], Arguments]] = {}  # by device
 
 
 _mode = _Mode()
@@ -57,6 +60,13 @@ def no_grad() -> Iterator[None]:
         yield
     finally:
         _mode.grad = before
+
+
+def autocast_arguments(function: type[Function], args: Arguments) -> Arguments:
+    """The arguments that `function` gets in the `convolith.autocast` blocks of this thread."""
+    for casts in _mode.autocast.values():
+        args = casts(function, args)
+    return args
 
 
 class Node:
@@ -115,6 +125,7 @@ class Function:
     @classmethod
     def outputs(cls, *args: Any, **options: Any) -> tuple[Tensor, ...]:
         """Run forward on the arrays behind the tensors in `args`; wrap all that it returns."""
+        args = autocast_arguments(cls, args)
         needs = tuple([isinstance(a, Tensor) and a.requires_grad for a in args])
         node = Node(cls, needs)
         arrays = [a._array if isinstance(a, Tensor) else a for a in args]

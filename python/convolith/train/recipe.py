@@ -28,7 +28,7 @@ from convolith.nn import Module
 from convolith.optim.lr_scheduler import CosineAnnealingLR
 from convolith.tensor import Tensor, no_grad
 from convolith.train.checkpoint import load_checkpoint
-from convolith.train.trainer import Trainer, load_arrays
+from convolith.train.trainer import Precision, Trainer, load_arrays
 
 LEARNING_RATES = {"sgd": 0.05, "adam": 0.002}
 WEIGHT_DECAY = 5e-4
@@ -54,6 +54,8 @@ class Settings:
         At first, then down along a cosine; None for `LEARNING_RATES` of the optimizer.
     seed : int
     device : {'cpu', 'emu', 'cuda'}
+    precision : {'float32', 'bfloat16', 'float16'}
+        Of training; the parameters that come of it are float32. Halves need a device.
     """
 
     activation: Activation = "tanh"
@@ -65,6 +67,7 @@ class Settings:
     lr: float | None = None
     seed: int = 0
     device: Device = "cpu"
+    precision: Precision = "float32"
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,7 @@ def prepare(
             "normalize": {"mean": normalize.mean, "std": normalize.std},
         },
         progress=progress,
+        precision=settings.precision,
     )
     return Job(
         settings,
@@ -181,7 +185,7 @@ def load_classifier(
 
 
 def predict(model: Module, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Logits (N, 10) of normalised images (N, 1, 28, 28), computed where the model is."""
+    """Logits (N, 10) of normalised images (N, 1, 28, 28), in float32 where the model is."""
     device = next(model.parameters()).device
     loader = DataLoader(TensorDataset(images), EVALUATION_BATCH)
     with no_grad():

@@ -6,12 +6,13 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import convolith
 from convolith import _random
+from convolith.amp import GradScaler, autocast
 from convolith.data import DataLoader
 from convolith.device import is_array, to_numpy
 from convolith.nn import Module
@@ -26,6 +27,8 @@ LAST = "last.safetensors"
 _OPTIMIZER = "optimizer."
 
 Row = dict[str, Any]
+Precision = Literal["float32", "bfloat16", "float16"]
+PRECISIONS: tuple[str, ...] = get_args(Precision)
 
 
 class Trainer:
@@ -47,6 +50,10 @@ class Trainer:
         Anything that JSON can hold, to be kept in the checkpoints.
     progress : bool
         Show a bar on standard error if that is a terminal.
+    precision : {'float32', 'bfloat16', 'float16'}
+        What convolutions and linear layers compute in: forward, loss and evaluation go through
+        `convolith.autocast`, and with float16 gradients through a `GradScaler`. Parameters stay
+        float32. Halves need a model on a device.
 
     Attributes
     ----------
@@ -55,6 +62,13 @@ class Trainer:
     history : list of dict
         One row per epoch: epoch, lr, loss, accuracy, val_loss, val_accuracy, seconds,
         images_per_second.
+    scaler : GradScaler
+        Not enabled but for float16.
+
+    Raises
+    ------
+    ValueError
+        If `precision` is none of these, or a half and the model is on the CPU.
     """
 
     def __init__(
@@ -67,7 +81,12 @@ class Trainer:
         directory: str | os.PathLike[str] | None = None,
         config: dict[str, Any] | None = None,
         progress: bool = False,
+        precision: Precision = "float32",
     ) -> None:
+        if precision not in PRECISIONS:
+            raise ValueError(
+                f"Trainer: precision is {precision!r}, expected one of {', '.join(PRECISIONS)}"
+            )
         self.model = model
         self.optimizer = optimizer
         self.loss = loss
@@ -75,7 +94,10 @@ class Trainer:
         self.directory = None if directory is None else Path(directory)
         self.config = config or {}
         self.progress = progress
+        self.precision = precision
         self.history: list[Row] = []
+        with self._autocast():  # says now if it cannot be
+            self.scaler = GradScaler(self.device, enabled=precision == "float16")
 
     @property
     def epoch(self) -> int:
@@ -86,6 +108,16 @@ class Trainer:
     def device(self) -> str:
         """Where the model is: batches are moved there."""
         return next(self.model.parameters()).device
+
+    def _autocast(self) -> AbstractContextManager[None]:
+        return autocast(self.device, self.precision, enabled=self.precision != "float32")
+
+    def _forward(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits, labels and their loss, where the model is."""
+        images, labels = (tensor.to(self.device) for tensor in batch)
+        with self._autocast():
+            logits = self.model(images)
+            return logits, labels, self.loss(logits, labels)
 
     def fit(
         self, train_loader: DataLoader, val_loader: DataLoader | None = None, epochs: int = 1
@@ -127,14 +159,12 @@ class Trainer:
         lr = self.optimizer.param_groups[0]["lr"]
         start = time.perf_counter()
         loss, correct, seen = 0.0, 0, 0
-        device = self.device
         for batch in loader:
-            images, labels = (tensor.to(device) for tensor in batch)
-            logits = self.model(images)
-            batch_loss = self.loss(logits, labels)
+            logits, labels, batch_loss = self._forward(batch)
             self.optimizer.zero_grad()
-            batch_loss.backward()
-            self.optimizer.step()
+            self.scaler.scale(batch_loss).backward()
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
             n = len(labels)
             loss += batch_loss.item() * n
             correct += _correct(logits, labels)
@@ -176,9 +206,8 @@ class Trainer:
         loss, correct, seen = 0.0, 0, 0
         with no_grad():
             for batch in loader:
-                images, labels = (tensor.to(self.device) for tensor in batch)
-                logits = self.model(images)
-                loss += self.loss(logits, labels).item() * len(labels)
+                logits, labels, batch_loss = self._forward(batch)
+                loss += batch_loss.item() * len(labels)
                 correct += _correct(logits, labels)
                 seen += len(labels)
         self.model.train(training)
@@ -221,6 +250,8 @@ class Trainer:
             "optimizer": type(self.optimizer).__name__,
             "optimizer_state": {"state": scalars, "param_groups": state["param_groups"]},
             "scheduler_state": None if self.scheduler is None else self.scheduler.state_dict(),
+            "precision": self.precision,
+            "scaler_state": self.scaler.state_dict(),
             "random_state": _random.get_state(),
             "history": self.history,
             "config": self.config,
@@ -233,7 +264,8 @@ class Trainer:
     def resume(self, path: str | os.PathLike[str]) -> None:
         """Go back to where a checkpoint was written; `fit` then goes on to the very same bits.
 
-        The model, optimizer, scheduler and loaders must be made as they were for that run.
+        The model, optimizer, scheduler and loaders must be made as they were for that run, and the
+        precision be the same.
 
         Parameters
         ----------
@@ -242,12 +274,15 @@ class Trainer:
         Raises
         ------
         ValueError
-            If it is no checkpoint of such a model and optimizer.
+            If it is no checkpoint of such a model, optimizer and precision.
         """
         arrays, info = load_checkpoint(path)
         own = type(self.optimizer).__name__
         if info["optimizer"] != own:
             raise ValueError(f"{path}: a run with {info['optimizer']}, and the optimizer is {own}")
+        precision = info.get("precision", "float32")  # older checkpoints name none
+        if precision != self.precision:
+            raise ValueError(f"{path}: a run in {precision}, and this one is in {self.precision}")
         saved = info["optimizer_state"]
         state = {number: dict(scalars) for number, scalars in saved["state"].items()}
         for key in [key for key in arrays if key.startswith(_OPTIMIZER)]:
@@ -257,6 +292,7 @@ class Trainer:
         self.optimizer.load_state_dict({**saved, "state": state})
         if self.scheduler is not None:
             self.scheduler.load_state_dict(info["scheduler_state"])
+        self.scaler.load_state_dict(info.get("scaler_state", {}))
         self.history = info["history"]
         if self.directory is not None and not (self.directory / BEST).exists():
             save_checkpoint(self.directory / BEST, arrays, info)
