@@ -4,16 +4,17 @@
 
 namespace {
 
-template <class T>
-T exchange(T* p, T value, const void* code) {
+// *p becomes next(*p); what it was before.
+template <class T, class Next>
+T update(T* p, Next next, const void* code) {
   convolith::emu::announce(convolith::emu::Access::atomic, p, sizeof(T), code);
   const T before = *p;
-  *p = value;
+  *p = next(before);
   return before;
 }
 template <class T>
 T add(T* p, T value, const void* code) {
-  return exchange(p, *p + value, code);
+  return update(p, [=](T before) { return before + value; }, code);
 }
 
 }  // namespace
@@ -31,5 +32,5 @@ float atomicAdd(float* p, float value) {
   return add(p, value, __builtin_return_address(0));
 }
 float atomicExch(float* p, float value) {
-  return exchange(p, value, __builtin_return_address(0));
+  return update(p, [=](float) { return value; }, __builtin_return_address(0));
 }
