@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import gpu
@@ -43,13 +44,18 @@ def load_convolith(threads: int) -> Prepare:
 
 
 def train(net: Any, data: list[tuple[Any, Any]], cross_entropy: Any, optimizer: Any) -> float:
-    """The last loss; the same lines for every library, as they share PyTorch's names."""
+    """The last loss, as a number."""
+    return float(last_loss(net, data, cross_entropy, optimizer).item())
+
+
+def last_loss(net: Any, data: list[tuple[Any, Any]], cross_entropy: Any, optimizer: Any) -> Any:
+    """A step for each batch; the same lines for every library, as they share PyTorch's names."""
     for images, labels in data:
         loss = cross_entropy(net(images), labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    return float(loss.item())
+    return loss
 
 
 def load_torch(threads: int, variant: str) -> Prepare:
@@ -82,9 +88,12 @@ def load_torch(threads: int, variant: str) -> Prepare:
     return prepare
 
 
-def load_device(name: str, peer: str, dtype: str) -> Prepare:
-    """Both on a GPU; what is timed goes on from step to step, and begins nowhere anew."""
-    from convolith import Tensor, nn, optim
+def load_device(name: str, peer: str, dtype: str, captured: bool = False) -> Prepare:
+    """Both on a GPU; what is timed goes on from step to step, and begins nowhere anew.
+
+    `captured` replays our steps from a graph.
+    """
+    from convolith import Tensor, cuda, nn, optim
     from convolith.nn.functional import cross_entropy
 
     device = gpu.DEVICES[name](peer, dtype)
@@ -98,7 +107,18 @@ def load_device(name: str, peer: str, dtype: str) -> Prepare:
                 layer.algo, _ = device.algo("forward", image, layer.weight.shape, **options)
         data = [(Tensor(x).to(device.name), Tensor(y).to(device.name)) for x, y in batches]
         optimizer = optim.SGD(net.parameters(), LR, momentum=MOMENTUM)
-        return lambda: train(net, data, cross_entropy, optimizer)
+        if not captured:
+            return lambda: train(net, data, cross_entropy, optimizer)
+        train(net, data, cross_entropy, optimizer)  # makes the optimizer's state
+        graph = cuda.CUDAGraph(device.name)
+        with cuda.graph(graph):
+            loss = last_loss(net, data, cross_entropy, optimizer)
+
+        def step() -> float:
+            graph.replay()
+            return float(loss.item())
+
+        return step
 
     def theirs(model: str, batches: Batches, layout: str) -> Step:
         import networks
@@ -122,8 +142,10 @@ def load_device(name: str, peer: str, dtype: str) -> Prepare:
 def compare_device(args: argparse.Namespace, about: dict[str, Any]) -> Iterator[Row]:
     """A row for each network and precision, on a GPU, beside eager PyTorch."""
     batch_size = args.batch or gpu.BATCH
+    about["captured"] = args.captured
+    load = partial(load_device, captured=args.captured)
     for dtype in args.dtype:
-        with gpu.Table(load_device, args, about, dtype, SAME_LOSS, patience=8) as table:
+        with gpu.Table(load, args, about, dtype, SAME_LOSS, patience=8) as table:
             for model in args.models:
                 seconds = table.measure(f"{model} train", LAYOUTS, model, batch_size)
                 if seconds:
@@ -212,3 +234,6 @@ def add_arguments(job: argparse.ArgumentParser) -> None:
     """The command line of this comparison."""
     zoo.add_models_argument(job)
     gpu.add_arguments(job)
+    job.add_argument(
+        "--captured", action="store_true", help="on a GPU: replay our steps from a graph"
+    )

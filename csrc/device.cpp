@@ -1,6 +1,7 @@
 // Arrays of any device: memory, copies, and the way between row-major and channels-last order.
 #include <cstring>
 
+#include "graph.hpp"
 #include "memory.hpp"
 #include "runtime.hpp"
 
@@ -49,9 +50,11 @@ Array to_device(const Array& x, Device device, bool wait) {
     else
       runtime(device).copy(y.data, x.data, x.bytes());
   } else if (device == Device::cpu) {
+    refuse_capture(x.device, "reading values on the CPU");
     const Array rows = row_major(x);
     runtime(x.device).download(y.data, rows.data, x.bytes());
   } else if (x.device == Device::cpu) {
+    refuse_capture(device, "a copy of an array of the CPU");
     const Array rows = row_major_for(y);
     runtime(device).upload(rows.data, x.data, x.bytes(), wait);
     from_row_major(rows, y);
@@ -66,6 +69,12 @@ Array cast(const Array& x, DType dtype) {
   if (x.dtype == dtype) return to_device(x, x.device);
   const Array y = allocate(x.shape, dtype, x.device);
   runtime(x.device).cast(x.size(), x.dtype, dtype, x.data, y.data);
+  return y;
+}
+
+Array full(const Shape& shape, double value, DType dtype, Device device) {
+  const Array y = allocate(shape, dtype, device);
+  runtime(device).fill(y.size(), dtype, value, y.data);
   return y;
 }
 

@@ -36,6 +36,7 @@ struct Streams {
   void* (*current)() noexcept;
   void (*use)(void* stream) noexcept;
   void (*synchronize)(void* stream);  // the host waits
+  void (*adopt)(void* block);         // what is done with it after its release waits for the current stream
 
   void* (*create_event)();
   void (*destroy_event)(void* event) noexcept;
@@ -43,6 +44,16 @@ struct Streams {
   void (*wait)(void* event);                       // the current stream goes on behind the mark
   void (*synchronize_event)(void* event);          // the host waits for it
   double (*milliseconds)(void* begin, void* end);  // between two marks that have been reached
+};
+
+// Graphs: what a thread gives its current stream between `begin` and `end` is recorded, not done, and done at each
+// replay.  Memory that it acquires meanwhile is the graph's (private_pool.hpp).
+struct Graphs {
+  void* (*begin)();
+  void (*end)(void* graph);     // throws if the work cannot be replayed
+  void (*replay)(void* graph);  // in the current stream
+  void (*destroy)(void* graph) noexcept;
+  bool (*owns)(const void* graph, const void* block);
 };
 
 struct Runtime {
@@ -57,8 +68,10 @@ struct Runtime {
   void (*copy)(void* to, const void* from, std::int64_t bytes);
   void (*transpose)(const Transpose& p, std::int64_t item_size, const void* x, void* y);
   void (*cast)(std::int64_t n, DType from, DType to, const void* x, void* y);  // between float32 and the halves
+  void (*fill)(std::int64_t n, DType dtype, double value, void* x);
   void (*synchronize)();  // waits for all kernels; throws what went wrong in one
   Streams streams;
+  Graphs graphs;
 };
 
 // Throws std::runtime_error, saying what is missing.
@@ -76,6 +89,8 @@ Array to_device(const Array& x, Device device, bool wait = true);
 Array to_pinned(const Array& x, Device device);
 // A copy of x, which is on a device, as float32, float16 or bfloat16.
 Array cast(const Array& x, DType dtype);
+// An array on a device, with that value everywhere.
+Array full(const Shape& shape, double value, DType dtype, Device device);
 
 // The extents of x in the order of its memory, and where its axis `axis` stands there.
 Shape memory_shape(const Array& x);

@@ -60,7 +60,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--device",
         action="append",
         choices=DEVICES,
-        help="where primitives are tested; may be repeated; default: cpu, and emu if it is built",
+        help="where tests run that know devices; may be repeated; default: cpu, and emu if built",
     )
 
 
@@ -74,6 +74,11 @@ def backends(config: pytest.Config) -> list[Backend]:
         for device in config.getoption("--device") or present
         for isa in (isas if device == "cpu" else [""])
     ]
+
+
+def devices(config: pytest.Config) -> list[str]:
+    """Those of --device, or all that need no hardware; never the CPU."""
+    return [backend.device for backend in backends(config) if backend.device != "cpu"]
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ void def(py::module_& m, const char* name, F function, const Args&... args) {
 
 void register_device(py::module_& m);
 void register_stream(py::module_& m);
+void register_graph(py::module_& m);
 void register_conv2d(py::module_& m);
 void register_linear(py::module_& m);
 void register_activation(py::module_& m);

@@ -7,6 +7,7 @@
 #include <pybind11/stl.h>
 
 #include "../array.hpp"
+#include "../graph.hpp"
 #include "../ops/arguments.hpp"
 
 namespace convolith::bindings {
@@ -17,6 +18,14 @@ namespace py = pybind11;
 struct DeviceArray {
   Array array;
 };
+
+// The array of an argument, which a graph that is being captured keeps.
+inline Array argument(py::handle h) {
+  Array array = h.cast<const DeviceArray&>().array;
+  array.object = h.ptr();
+  if (Graph* graph = current_capture()) graph->keep(array);
+  return array;
+}
 
 inline std::string describe(py::handle h) {
   std::string text = py::repr(h);
@@ -107,6 +116,7 @@ using convolith::OutputSize;
 using convolith::Padding;
 using convolith::Pair;
 using convolith::Shape;
+using convolith::StepArg;
 using convolith::Target;
 using convolith::Targets;
 
@@ -117,8 +127,7 @@ struct type_caster<Array> {
 
   bool load(handle source, bool) {
     if (isinstance<convolith::bindings::DeviceArray>(source)) {
-      value = source.cast<const convolith::bindings::DeviceArray&>().array;
-      value.object = source.ptr();
+      value = convolith::bindings::argument(source);
       return true;
     }
     if (!isinstance<array>(source)) {
@@ -166,8 +175,7 @@ struct type_caster<Target> {
 
   bool load(handle source, bool) {
     if (isinstance<convolith::bindings::DeviceArray>(source)) {
-      static_cast<Array&>(value) = source.cast<const convolith::bindings::DeviceArray&>().array;
-      value.object = source.ptr();
+      static_cast<Array&>(value) = convolith::bindings::argument(source);
       return true;
     }
     if (!isinstance<array>(source)) {
@@ -287,6 +295,22 @@ template <>
 struct type_caster<Arg<bool>> : scalar_caster<bool> {};
 template <>
 struct type_caster<Arg<std::string>> : scalar_caster<std::string> {};
+
+// StepArg: an int, or an array.
+template <>
+struct type_caster<StepArg> {
+  PYBIND11_TYPE_CASTER(StepArg, const_name("int | numpy.ndarray"));
+  bool load(handle source, bool convert) {
+    type_caster<Arg<std::int64_t>> number;
+    type_caster<Target> counter;
+    const bool is_array = isinstance<array>(source) || isinstance<convolith::bindings::DeviceArray>(source);
+    if (is_array && counter.load(source, convert))
+      value.counter = static_cast<Target&>(counter);
+    else if (number.load(source, convert))
+      value.number = static_cast<Arg<std::int64_t>&>(number);
+    return true;
+  }
+};
 
 template <>
 struct type_caster<Arg<Shape>> {

@@ -188,6 +188,8 @@ void register_device(py::module_& m) {
       .def(
           "assign", [](DeviceArray& x, const Array& values) { ops::assign(x.array, values); }, "values"_a,
           py::call_guard<py::gil_scoped_release>())
+      // For who has made the current stream wait for the one that x was made on: the memory is used again in its order.
+      .def("adopt", [](const DeviceArray& x) { runtime(x.array.device).streams.adopt(x.array.owner.get()); })
       .def(
           "copy", [](const DeviceArray& x) { return to_device(x.array, x.array.device); },
           py::call_guard<py::gil_scoped_release>())
@@ -196,6 +198,7 @@ void register_device(py::module_& m) {
           "memo"_a);
   m.def("from_dlpack", &from_dlpack, "capsule"_a);
   def(m, "cast", ops::cast, "x"_a, "dtype"_a);
+  def(m, "full", ops::full, "shape"_a, "value"_a, "dtype"_a, "device"_a);
   def(m, "to_device", ops::to_device, "x"_a, "device"_a, "non_blocking"_a = false);
   def(m, "to_pinned", ops::to_pinned, "x"_a, "device"_a = "cuda");
 #ifdef CONVOLITH_HAS_EMU
@@ -210,7 +213,9 @@ void register_device(py::module_& m) {
       "synchronize",
       [](const Text& device) {
         const Device d = Check("synchronize").device(device);
-        if (d != Device::cpu) runtime(d).synchronize();
+        if (d == Device::cpu) return;
+        refuse_capture(d, "synchronize()");
+        runtime(d).synchronize();
       },
       "device"_a, py::call_guard<py::gil_scoped_release>());
 }

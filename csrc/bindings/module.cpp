@@ -59,6 +59,7 @@ PYBIND11_MODULE(_C, m) {
 
   register_device(m);
   register_stream(m);
+  register_graph(m);
   register_conv2d(m);
   register_linear(m);
   register_activation(m);

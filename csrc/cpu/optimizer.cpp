@@ -24,10 +24,11 @@ void sgd_step(const SgdStep& p, T* param, const T* grad, T* velocity) {
 }
 INSTANTIATE(sgd_step)
 
-// param, grad, exp_avg, exp_avg_sq (n): 4 reads and 3 writes, 14 FLOPs with a root and a division an element.
+// param, grad, exp_avg, exp_avg_sq (n), steps () or null, which counts: 4 reads and 3 writes, 14 FLOPs with a root and
+// a division an element.
 template <class T>
-void adam_step(const AdamStep& p, T* param, const T* grad, T* exp_avg, T* exp_avg_sq) {
-  const double step = static_cast<double>(p.step);
+void adam_step(const AdamStep& p, T* param, const T* grad, T* exp_avg, T* exp_avg_sq, std::int64_t* steps) {
+  const double step = static_cast<double>(steps ? ++*steps : p.step);
   const double correction1 = 1 - __builtin_pow(p.beta1, step), correction2 = 1 - __builtin_pow(p.beta2, step);
   const Lanes<T> minus_lr(static_cast<T>(-p.lr / correction1)), decay(static_cast<T>(p.weight_decay));
   const Lanes<T> beta1(static_cast<T>(p.beta1)), fresh1(static_cast<T>(1 - p.beta1));

@@ -79,9 +79,10 @@ emu::Observer* observer();  // of this build's kernels: null, or what checks or 
 template <class... P, class... A>
 void launch(const char* name, void (*kernel)(P...), dim3 grid, dim3 block, std::size_t shared_bytes, A... arguments) {
   const auto call = [=]() CONVOLITH_UNWATCHED { kernel(static_cast<P>(arguments)...); };
-  emu::run_grid(
+  static_assert(__is_trivially_copyable(decltype(call)) && alignof(decltype(call)) <= alignof(std::max_align_t));
+  emu::launch_grid(
       name, {grid.x, grid.y, grid.z}, {block.x, block.y, block.z}, shared_bytes,
-      [](const void* it) { (*static_cast<const decltype(call)*>(it))(); }, &call, observer());
+      [](const void* it) { (*static_cast<const decltype(call)*>(it))(); }, &call, sizeof call, observer());
 }
 #define SHARED(name, ...)                        \
   static const char name_of_##name[] = #name;    \

@@ -4,10 +4,11 @@
 #include <stdexcept>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
-#include "../runtime.hpp"
 #include "launch.hpp"
 #include "layout.hpp"
+#include "runtime.hpp"
 
 namespace convolith::cuda {
 
@@ -16,13 +17,6 @@ void fill(Tables& tables);
 namespace {
 
 constexpr int least_major = 8;  // compute capability 8.0: cp.async and the tensor-core instructions in use
-
-void check(cudaError_t error, const char* what) {
-  if (error == cudaSuccess) return;
-  cudaGetLastError();
-  throw std::runtime_error(std::string("cuda: ") + what + ": " + cudaGetErrorString(error) +
-                           "; CUDA_LAUNCH_BLOCKING=1 makes the kernel that fails say so itself");
-}
 
 cudaMemPool_t pool() {
   int device = 0;
@@ -43,6 +37,7 @@ Owners& owners() {
 }
 
 void* acquire(std::int64_t bytes) {
+  if (void* block = acquire_captured(bytes)) return block;
   const auto size = static_cast<std::size_t>(bytes > 0 ? bytes : 1);
   const cudaStream_t stream = current_stream();
   void* block = nullptr;
@@ -53,12 +48,7 @@ void* acquire(std::int64_t bytes) {
     cudaMemPoolTrimTo(pool(), 0);
     error = cudaMallocAsync(&block, size, stream);
   }
-  if (error == cudaErrorMemoryAllocation) {
-    cudaGetLastError();
-    std::size_t free = 0, total = 0;
-    cudaMemGetInfo(&free, &total);
-    throw OutOfMemory("cuda", bytes, static_cast<std::int64_t>(free), static_cast<std::int64_t>(total));
-  }
+  if (error == cudaErrorMemoryAllocation) throw_out_of_memory(bytes);
   check(error, "cudaMallocAsync");
   Owners& o = owners();
   const std::lock_guard lock(o.mutex);
@@ -67,16 +57,26 @@ void* acquire(std::int64_t bytes) {
 }
 
 void release(void* block) noexcept {
-  if (!block) return;
+  if (!block || release_captured(block)) return;
   Owners& o = owners();
   const std::lock_guard lock(o.mutex);
   const auto found = o.stream.find(block);
   if (found == o.stream.end()) return;
-  cudaFreeAsync(block, found->second);  // fails, harmlessly, when the driver is shutting down
+  outside_captures([block, stream = found->second] {
+    cudaFreeAsync(block, stream);  // fails, harmlessly, when the driver is shutting down
+  });
   o.stream.erase(found);
 }
 
+// The memory is used again in the order of the current stream.
+void adopt(void* block) {
+  Owners& o = owners();
+  const std::lock_guard lock(o.mutex);
+  if (const auto found = o.stream.find(block); found != o.stream.end()) found->second = current_stream();
+}
+
 void* acquire_pinned(std::int64_t bytes) {
+  const Relaxed relaxed;
   void* block = nullptr;
   const cudaError_t error = cudaMallocHost(&block, static_cast<std::size_t>(bytes > 0 ? bytes : 1));
   if (error == cudaErrorMemoryAllocation) throw std::bad_alloc();
@@ -84,7 +84,7 @@ void* acquire_pinned(std::int64_t bytes) {
   return block;
 }
 void release_pinned(void* block) noexcept {
-  cudaFreeHost(block);
+  outside_captures([=] { cudaFreeHost(block); });
 }
 
 void upload(void* device, const void* host, std::int64_t bytes, bool wait) {
@@ -110,19 +110,33 @@ void synchronize() {
 
 thread_local cudaStream_t stream_in_use = nullptr;  // the default stream, which orders itself with everybody else's
 
+// Streams are used again and never destroyed: memory that was made on one may come back to it at any time.
+struct Idle {
+  std::mutex mutex;
+  std::vector<cudaStream_t> streams;
+};
+Idle& idle() {
+  static Idle& instance = *new Idle;
+  return instance;
+}
+
 void* create_stream() {
+  const std::lock_guard lock(idle().mutex);
   cudaStream_t stream = nullptr;
-  check(cudaStreamCreate(&stream), "cudaStreamCreate");
+  if (idle().streams.empty()) {
+    check(cudaStreamCreate(&stream), "cudaStreamCreate");
+  } else {
+    stream = idle().streams.back();
+    idle().streams.pop_back();
+  }
   return stream;
 }
 void destroy_stream(void* stream) noexcept {
-  cudaStreamDestroy(static_cast<cudaStream_t>(stream));  // what it has been given is done first
+  const std::lock_guard lock(idle().mutex);
+  idle().streams.push_back(static_cast<cudaStream_t>(stream));
 }
 void* stream_of_thread() noexcept {
   return stream_in_use;
-}
-void use_stream(void* stream) noexcept {
-  stream_in_use = static_cast<cudaStream_t>(stream);
 }
 void synchronize_stream(void* stream) {
   check(cudaStreamSynchronize(static_cast<cudaStream_t>(stream)), "a kernel failed");
@@ -174,8 +188,25 @@ void require_device() {
 
 }  // namespace
 
+void check(cudaError_t error, const char* what) {
+  if (error == cudaSuccess) return;
+  cudaGetLastError();
+  throw std::runtime_error(std::string("cuda: ") + what + ": " + cudaGetErrorString(error) +
+                           "; CUDA_LAUNCH_BLOCKING=1 makes the kernel that fails say so itself");
+}
+
+void throw_out_of_memory(std::int64_t bytes) {
+  cudaGetLastError();
+  std::size_t free = 0, total = 0;
+  cudaMemGetInfo(&free, &total);
+  throw OutOfMemory("cuda", bytes, static_cast<std::int64_t>(free), static_cast<std::int64_t>(total));
+}
+
 cudaStream_t current_stream() {
   return stream_in_use;
+}
+void use_stream(void* stream) noexcept {
+  stream_in_use = static_cast<cudaStream_t>(stream);
 }
 
 void check_launch(const char* name, dim3 grid, dim3 block, std::size_t shared_bytes) {
@@ -216,9 +247,11 @@ const Runtime& runtime() {
               copy,
               transpose,
               cast,
+              fill_memory,
               synchronize,
-              {create_stream, destroy_stream, stream_of_thread, use_stream, synchronize_stream, create_event,
-               destroy_event, record, wait, synchronize_event, milliseconds}};
+              {create_stream, destroy_stream, stream_of_thread, use_stream, synchronize_stream, adopt, create_event,
+               destroy_event, record, wait, synchronize_event, milliseconds},
+              graphs};
     fill(r.tables);
     return r;
   }();

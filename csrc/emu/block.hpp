@@ -33,6 +33,9 @@ void set_order(Order order, std::uint64_t seed);
 // kernel, where threads wait for ever, or where one of them called fail().
 void run_grid(const char* name, Index grid, Index block, std::size_t shared_bytes, void (*body)(const void*),
               const void* arguments, Observer* observer);
+// The same, or if this thread captures a graph, at each replay: then the `bytes` at `arguments` are kept (graph.cpp).
+void launch_grid(const char* name, Index grid, Index block, std::size_t shared_bytes, void (*body)(const void*),
+                 const void* arguments, std::size_t bytes, Observer* observer);
 Observer* observer();  // the plain build's: null
 
 // --- What a running thread can ask for -------------------------------------------------------------------------------

@@ -9,6 +9,7 @@
 
 #include "../memory.hpp"
 #include "check.hpp"
+#include "graph.hpp"
 #include "memory.hpp"
 
 namespace convolith {
@@ -19,6 +20,7 @@ namespace convolith {
   void fill(Tables& tables);                                                          \
   void transpose(const Transpose& p, std::int64_t item_size, const void* x, void* y); \
   void cast(std::int64_t n, DType from, DType to, const void* x, void* y);            \
+  void fill_memory(std::int64_t n, DType dtype, double value, void* x);               \
   void* acquire_scratch(std::int64_t bytes);                                          \
   void release_scratch(void* block) noexcept;                                         \
   }
@@ -33,17 +35,24 @@ namespace {
 std::atomic<Mode> current{Mode::plain};
 
 // The checks know all memory of the device, so that they can tell what lies outside.  Of what was acquired while they
-// were off they do not know which bytes have been written: all, they suppose.
+// were off they do not know which bytes have been written: all, they suppose.  A graph's block may be several arrays,
+// one after the other, at each replay.
 void* acquire(std::int64_t bytes) {
   const std::int64_t page = sysconf(_SC_PAGESIZE), total = page * sysconf(_SC_PHYS_PAGES);
   if (bytes > total) throw OutOfMemory("emu", bytes, page * sysconf(_SC_AVPHYS_PAGES), total);
-  void* block = guarded_allocate(bytes);
-  register_memory(block, bytes, mode() != Mode::checked);
+  void* captured = acquire_captured(bytes);
+  void* block = captured ? captured : guarded_allocate(bytes);
+  submit([=] {
+    if (captured) forget_memory(block);  // as the last replay left it
+    register_memory(block, bytes, mode() != Mode::checked);
+  });
   return block;
 }
 void release(void* block) noexcept {
+  if (!block) return;
   forget_memory(block);
-  guarded_release(block);
+  if (!release_captured(block)) return guarded_release(block);
+  if (capturing()) submit([=] { forget_memory(block); });
 }
 
 void upload(void* device, const void* host, std::int64_t bytes, bool) {
@@ -57,11 +66,13 @@ void download(void* host, const void* device, std::int64_t bytes) {
   std::memcpy(host, device, static_cast<std::size_t>(bytes));
 }
 void copy(void* to, const void* from, std::int64_t bytes) {
-  std::memcpy(to, from, static_cast<std::size_t>(bytes));
-  mark_written(to, bytes);
+  submit([=] {
+    std::memcpy(to, from, static_cast<std::size_t>(bytes));
+    mark_written(to, bytes);
+  });
 }
-// --- Streams: whatever is given to one is done at once
-// ----------------------------------------------------------------
+
+// --- Streams: whatever is given to one is done at once --------------------------------------------------------------
 
 struct Stream {};
 struct Event {
@@ -76,6 +87,7 @@ const Streams streams{
     []() noexcept { return stream_in_use; },
     [](void* stream) noexcept { stream_in_use = stream; },
     [](void*) {},
+    [](void*) {},
     []() -> void* { return new Event; },
     [](void* event) noexcept { delete static_cast<Event*>(event); },
     [](void* event) { static_cast<Event*>(event)->time = clock_ns(); },
@@ -86,9 +98,22 @@ const Streams streams{
     },
 };
 
-Runtime make(void (*fill)(Tables&), decltype(Runtime::transpose) transpose, decltype(Runtime::cast) cast) {
-  Runtime r{{},   acquire, release, convolith::acquire, convolith::release, upload, download, copy, transpose,
-            cast, [] {},   streams};
+Runtime make(void (*fill)(Tables&), decltype(Runtime::transpose) transpose, decltype(Runtime::cast) cast,
+             decltype(Runtime::fill) fill_memory) {
+  Runtime r{{},
+            acquire,
+            release,
+            convolith::acquire,
+            convolith::release,
+            upload,
+            download,
+            copy,
+            transpose,
+            cast,
+            fill_memory,
+            [] {},
+            streams,
+            graphs};
   fill(r.tables);
   return r;
 }
@@ -111,9 +136,10 @@ Mode mode() noexcept {
 }
 
 const Runtime& runtime() {
-  static const Runtime runtimes[] = {make(fill, transpose, cast),
-                                     make(emu_checked::fill, emu_checked::transpose, emu_checked::cast),
-                                     make(emu_counted::fill, emu_counted::transpose, emu_counted::cast)};
+  static const Runtime runtimes[] = {
+      make(fill, transpose, cast, fill_memory),
+      make(emu_checked::fill, emu_checked::transpose, emu_checked::cast, emu_checked::fill_memory),
+      make(emu_counted::fill, emu_counted::transpose, emu_counted::cast, emu_counted::fill_memory)};
   return runtimes[static_cast<int>(mode())];
 }
 

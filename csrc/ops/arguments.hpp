@@ -41,6 +41,12 @@ struct OutputSize {
 using OutputSizeArg = Arg<OutputSize>;           // int, or a pair of which each is an int or None: the input's size
 using IntsArg = Arg<std::vector<std::int64_t>>;  // a tuple or list of ints, of any length
 
+// Which step of an optimizer it is: a number, or an array that counts them.
+struct StepArg {
+  Int number;
+  std::optional<Target> counter;
+};
+
 // Several arrays, given or returned.  A result that went into a given out= goes back as that object.
 struct Arrays {
   std::vector<Array> items;

@@ -1,3 +1,4 @@
+#include "../graph.hpp"
 #include "check.hpp"
 #include "ops.hpp"
 
@@ -34,6 +35,16 @@ Array cast(const Array& x, const Text& dtype) {
   check.value_error("dtype must be 'float32', 'float16' or 'bfloat16', got '", name, "'");
 }
 
+Array full(const ShapeArg& shape, const Real& value, const Text& dtype, const Text& device) {
+  const Check check("full");
+  const Device where = check.device(device);
+  check.require(where != Device::cpu, "device must be 'cuda' or 'emu', got 'cpu', where numpy.full() serves");
+  const std::string& name = check.string(dtype, "dtype");
+  for (const DType d : {DType::f32, DType::f64, DType::f16, DType::bf16, DType::i64})
+    if (name == name_of(d)) return convolith::full(check.shape(shape, "shape"), check.finite(value, "value"), d, where);
+  check.value_error("dtype must be 'float32', 'float64', 'float16', 'bfloat16' or 'int64', got '", name, "'");
+}
+
 void assign(const Array& x, const Array& values) {
   const Check check("assign");
   check.array(values, "values");
@@ -41,7 +52,9 @@ void assign(const Array& x, const Array& values) {
   if (values.dtype != x.dtype)
     check.type_error("values are ", values.dtype == DType::other ? values.unfit : name_of(values.dtype),
                      " but the array is ", name_of(x.dtype));
-  const Array there = convolith::to_device(values, x.device);
+  if (Graph* graph = current_capture()) graph->keep(x);
+  if (values.data == x.data) return;
+  const Array there = values.device == x.device ? values : convolith::to_device(values, x.device);
   runtime(x.device).copy(x.data, there.data, x.bytes());
 }
 

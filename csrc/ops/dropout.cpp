@@ -1,3 +1,4 @@
+#include "../graph.hpp"
 #include "check.hpp"
 #include "ops.hpp"
 
@@ -15,6 +16,7 @@ Array apply(const Array& x, const char* name, const Real& p, const Unsigned& see
                         check.within(p, "p", 0, 1),
                         check.uint64(seed, "seed"),
                         check.uint64(offset, "offset")};
+  refuse_capture(x.device, "dropout, which would drop the same elements at each replay,");
   const Array y = check.output(out, x.shape, x, {&x}, true);
   by_dtype(x.dtype, [&]<class T>(T) { kernels<T>(x.device).dropout(problem, x.ptr<T>(), y.ptr<T>()); });
   return y;

@@ -14,7 +14,8 @@ namespace convolith::ops {
 Array to_device(const Array& x, const Text& device, const Flag& non_blocking);
 Array to_pinned(const Array& x, const Text& device);  // a copy on the CPU, which copies to the device need not wait for
 Array cast(const Array& x, const Text& dtype);        // of a device, to 'float32', 'float16' or 'bfloat16'
-void assign(const Array& x, const Array& values);     // writes to x, which is on a device
+Array full(const ShapeArg& shape, const Real& value, const Text& dtype, const Text& device);  // 'emu' or 'cuda'
+void assign(const Array& x, const Array& values);  // writes to x, which is on a device
 
 // conv2d.cpp: x (N, C, H, W), w (K, C/G, R, S), bias (K), residual and y (N, K, P, Q)
 struct Conv2dOptions {
@@ -125,7 +126,8 @@ Array scale_forward(const Array& x, const Array& factor, const MaybeTarget& foun
 // optimizer.cpp: in place on everything but grad, all of param's shape
 void sgd_step(const Target& param, const Array& grad, const MaybeTarget& velocity, const Real& lr, const Real& momentum,
               const Real& dampening, const Real& weight_decay, const Flag& nesterov, const Flag& first);
-void adam_step(const Target& param, const Array& grad, const Target& exp_avg, const Target& exp_avg_sq, const Int& step,
-               const Real& lr, const Real& beta1, const Real& beta2, const Real& eps, const Real& weight_decay);
+void adam_step(const Target& param, const Array& grad, const Target& exp_avg, const Target& exp_avg_sq,
+               const StepArg& step, const Real& lr, const Real& beta1, const Real& beta2, const Real& eps,
+               const Real& weight_decay);
 
 }  // namespace convolith::ops

@@ -19,6 +19,13 @@ void check_state(const Check& check, const Target& state, const char* name, cons
   check.apart(state, name, grad, "grad");
 }
 
+void check_counter(const Check& check, const Target& step, const Target& param) {
+  check.int64(step, "step");
+  check.has_shape(step, "step", {});
+  check.same_device(param, "param", step, "step");
+  check.require(step.writeable, "step is counted in place but is read-only");
+}
+
 }  // namespace
 
 void sgd_step(const Target& param, const Array& grad, const MaybeTarget& velocity, const Real& lr, const Real& momentum,
@@ -43,15 +50,17 @@ void sgd_step(const Target& param, const Array& grad, const MaybeTarget& velocit
   });
 }
 
-void adam_step(const Target& param, const Array& grad, const Target& exp_avg, const Target& exp_avg_sq, const Int& step,
-               const Real& lr, const Real& beta1, const Real& beta2, const Real& eps, const Real& weight_decay) {
+void adam_step(const Target& param, const Array& grad, const Target& exp_avg, const Target& exp_avg_sq,
+               const StepArg& step, const Real& lr, const Real& beta1, const Real& beta2, const Real& eps,
+               const Real& weight_decay) {
   const Check check("adam");
   check_param(check, param, grad);
   check_state(check, exp_avg, "exp_avg", param, grad);
   check_state(check, exp_avg_sq, "exp_avg_sq", param, grad);
   check.apart(exp_avg, "exp_avg", exp_avg_sq, "exp_avg_sq");
+  if (step.counter) check_counter(check, *step.counter, param);
   const AdamStep p{param.size(),
-                   check.integer(step, "step"),
+                   step.counter ? 1 : check.integer(step.number, "step"),
                    check.at_least_zero(lr, "lr"),
                    check.finite(beta1, "beta1"),
                    check.finite(beta2, "beta2"),
@@ -61,7 +70,9 @@ void adam_step(const Target& param, const Array& grad, const Target& exp_avg, co
   check.require(p.beta1 >= 0 && p.beta1 < 1 && p.beta2 >= 0 && p.beta2 < 1, "beta1 and beta2 must be in [0, 1), got ",
                 p.beta1, " and ", p.beta2);
   by_dtype(param.dtype, [&]<class T>(T) {
-    kernels<T>(param.device).adam_step(p, param.ptr<T>(), grad.ptr<T>(), exp_avg.ptr<T>(), exp_avg_sq.ptr<T>());
+    kernels<T>(param.device)
+        .adam_step(p, param.ptr<T>(), grad.ptr<T>(), exp_avg.ptr<T>(), exp_avg_sq.ptr<T>(),
+                   step.counter ? step.counter->ptr<std::int64_t>() : nullptr);
   });
 }
 

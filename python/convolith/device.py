@@ -118,8 +118,10 @@ def to_numpy(array: Array) -> Array:
 
 def full(shape: tuple[int, ...], value: float, dtype: Any, device: str) -> Array:
     """An array filled with `value`."""
-    known = np.float32 if dtype == bfloat16 else dtype  # to NumPy
-    return cast(to_device(np.full(shape, value, known), device), dtype)
+    if device == "cpu":
+        return np.full(shape, value, dtype)
+    filled: Array = _C.full(shape, value, as_dtype(dtype).name, device)
+    return filled
 
 
 def zeros_like(array: Array) -> Array:

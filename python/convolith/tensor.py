@@ -24,6 +24,7 @@ from convolith.device import (
     add,
     as_array,
     as_dtype,
+    assign,
     device_of,
     holds_alone,
     is_device,
@@ -235,6 +236,29 @@ class Tensor:
     def pin_memory(self, device: str = "cuda") -> Tensor:
         """A copy on the CPU in pinned memory, from where copies to `device` overlap with work."""
         return Tensor(_C.to_pinned(self._array, device))
+
+    def copy_(self, source: Tensor | Array) -> Tensor:
+        """Write the values of `source`, of this shape and dtype and from any device, to this one.
+
+        Returns
+        -------
+        Tensor
+            This one.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the shape or the dtype is another one.
+        """
+        values = source._array if isinstance(source, Tensor) else as_array(source)
+        if (values.shape, values.dtype) != (self.shape, self.dtype):
+            kind = TypeError if values.shape == self.shape else ValueError
+            raise kind(
+                f"copy_: the source is {values.shape} {values.dtype} "
+                f"and the tensor {self.shape} {self.dtype}"
+            )
+        assign(self._array, values)
+        return self
 
     def cpu(self) -> Tensor:
         """``to("cpu")``."""

@@ -49,3 +49,20 @@ for _name, _options in {
         ),
         in_place=("param", "exp_avg", "exp_avg_sq"),
     )
+for _name, _before in {
+    "counted_first": 0,
+    "counted_later": 9,
+    "counted_much_later": 50_000,
+}.items():
+    case(
+        "adam_step",
+        _name,
+        lambda rng, dtype, before=_before: (
+            (
+                *(normal(rng, (17, 59), dtype) for _ in range(3)),
+                np.abs(normal(rng, (17, 59), dtype)),
+            ),
+            {"step": np.array(before), "lr": 0.1},
+        ),
+        in_place=("param", "exp_avg", "exp_avg_sq", "step"),
+    )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from convolith import primitives
-from convolith.device import Array, zeros_like
+import numpy as np
+
+from convolith import _C, primitives
+from convolith.device import Array, device_of, to_device
 from convolith.optim.optimizer import Optimizer, State
 
 
@@ -27,6 +29,9 @@ class Adam(Optimizer):
         Added to the root.
     weight_decay : float
         This much of the parameter is added to its gradient.
+    capturable : bool
+        Count the steps in an array beside the parameter, where a graph (`convolith.cuda.graph`)
+        can go on counting, and not in Python.
 
     Raises
     ------
@@ -41,8 +46,15 @@ class Adam(Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+        capturable: bool = False,
     ) -> None:
-        options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        options = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "capturable": capturable,
+        }
         super().__init__(params, options)
 
     def check(self, group: Mapping[str, Any]) -> None:
@@ -54,11 +66,17 @@ class Adam(Optimizer):
 
     def update(self, param: Array, grad: Array, state: State, group: Mapping[str, Any]) -> None:
         """One step on one parameter, in place."""
+        device = device_of(param)
         if not state:
-            state["step"] = 0
-            state["exp_avg"] = zeros_like(param)
-            state["exp_avg_sq"] = zeros_like(param)
-        state["step"] += 1
+            state["exp_avg"] = self.zeros(param)
+            state["exp_avg_sq"] = self.zeros(param)
+            state["step"] = to_device(np.zeros((), np.int64), device) if group["capturable"] else 0
+        if not group["capturable"]:
+            if _C.is_capturing(device):
+                raise RuntimeError(
+                    "Adam: a graph cannot count steps in Python; pass capturable=True"
+                )
+            state["step"] += 1
         beta1, beta2 = group["betas"]
         primitives.adam_step(
             param,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from convolith import _C
-from convolith.device import Array, is_array
+from convolith.device import Array, device_of, is_array, zeros_like
 from convolith.tensor import Tensor
 
 State = dict[str, Any]
@@ -64,6 +64,15 @@ class Optimizer:
         """Change `param` in place; `state` is empty the first time."""
         raise NotImplementedError
 
+    def zeros(self, param: Array) -> Array:
+        """What a state begins with, of the shape of `param`."""
+        if _C.is_capturing(device_of(param)):
+            raise RuntimeError(
+                f"{type(self).__name__}: its first step makes its state and cannot be captured; "
+                "take one before the graph block"
+            )
+        return zeros_like(param)
+
     def step(self) -> None:
         """Update every parameter that has a gradient."""
         number = 0
@@ -116,7 +125,7 @@ class Optimizer:
         for key, values in state_dict["state"].items():
             number = int(key)
             for name, value in values.items():
-                if is_array(value) and value.shape != params[number].shape:
+                if is_array(value) and value.shape not in (params[number].shape, ()):
                     raise ValueError(
                         f"{type(self).__name__}: {name} of parameter {number} is {value.shape} "
                         f"and the parameter {params[number].shape}"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from convolith import primitives
-from convolith.device import Array, zeros_like
+from convolith.device import Array
 from convolith.optim.optimizer import Optimizer, State
 
 
@@ -65,7 +65,7 @@ class SGD(Optimizer):
         """One step on one parameter, in place."""
         first = "momentum_buffer" not in state
         if first and group["momentum"]:
-            state["momentum_buffer"] = zeros_like(param)
+            state["momentum_buffer"] = self.zeros(param)
         primitives.sgd_step(
             param,
             grad,

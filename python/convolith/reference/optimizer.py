@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from convolith.reference._common import Floats, float64
+from convolith.reference._common import Floats, Ints, float64
 
 
 def sgd_step(
@@ -66,7 +66,7 @@ def adam_step(
     exp_avg: Floats,
     exp_avg_sq: Floats,
     *,
-    step: int,
+    step: int | Ints,
     lr: float = 1e-3,
     beta1: float = 0.9,
     beta2: float = 0.999,
@@ -82,8 +82,9 @@ def adam_step(
     grad : param's shape
     exp_avg, exp_avg_sq : param's shape
         Running averages of the gradient and of its square, 0 at first. Updated.
-    step : int
-        Number of this step; the first is 1.
+    step : int, or int64 array of shape ()
+        Number of this step; the first is 1. An array counts: it holds how many steps came before,
+        and one more afterwards.
     lr : float
         Learning rate.
     beta1, beta2 : float in [0, 1)
@@ -105,10 +106,13 @@ def adam_step(
     param -= lr * (m / (1 - beta1^step)) / (sqrt(v / (1 - beta2^step)) + eps): Kingma & Ba 2015,
     algorithm 1, as `torch.optim.Adam`.
     """
+    if isinstance(step, np.ndarray):
+        step[...] += 1
+    t = int(step)
     p = float64(param)
     g = float64(grad) + weight_decay * p
     m = beta1 * float64(exp_avg) + (1 - beta1) * g
     v = beta2 * float64(exp_avg_sq) + (1 - beta2) * g * g
     exp_avg[...], exp_avg_sq[...] = m, v
-    m_hat, v_hat = m / (1 - beta1**step), v / (1 - beta2**step)
+    m_hat, v_hat = m / (1 - beta1**t), v / (1 - beta2**t)
     param[...] = p - lr * m_hat / (np.sqrt(v_hat) + eps)
