@@ -59,10 +59,10 @@ def next_stream() -> tuple[int, int]:
         return _seed, _streams - 1
 
 
-def generator(seed: int, stream: int, purpose: Purpose) -> np.random.Generator:
-    """NumPy's generator for the stream `stream` of `seed`."""
+def generator(seed: int, stream: int, purpose: Purpose, part: int = 0) -> np.random.Generator:
+    """NumPy's generator for part `part` (2**128 draws) of the stream `stream` of `seed`."""
     key = np.array([seed, stream], np.uint64)
-    counter = np.array([0, 0, 0, purpose], np.uint64)
+    counter = np.array([0, 0, part, purpose], np.uint64)
     return np.random.Generator(np.random.Philox(key=key, counter=counter))
 
 

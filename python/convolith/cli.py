@@ -11,7 +11,7 @@ import io
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -73,10 +73,16 @@ def _complain(sentence: str) -> None:
 # Arguments
 
 
-def _positive_int(text: str) -> int:
-    if (value := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{value} is not at least 1")
-    return value
+def _at_least(least: int) -> Callable[[str], int]:
+    def integer(text: str) -> int:
+        if (value := int(text)) < least:
+            raise argparse.ArgumentTypeError(f"{value} is not at least {least}")
+        return value
+
+    return integer
+
+
+_positive_int = _at_least(1)
 
 
 def _positive_float(text: str) -> float:
@@ -92,7 +98,7 @@ def _seed(text: str) -> int:
 
 
 # argparse says "invalid NAME value"; these are the names.
-_positive_int.__name__ = _seed.__name__ = "integer"
+_seed.__name__ = "integer"
 _positive_float.__name__ = "number"
 
 
@@ -159,6 +165,12 @@ def _parser() -> argparse.ArgumentParser:
         default=unset,
         help="what convolutions and linear layers compute in: float16 and bfloat16 need a device, "
         f"parameters are float32; default {usual.precision}",
+    )
+    train.add_argument(
+        "--workers",
+        type=_at_least(0),
+        metavar="N",
+        help=f"threads that prepare batches; default 0 on the CPU, {recipe.WORKERS} for a device",
     )
     train.add_argument(
         "--out",
@@ -292,7 +304,7 @@ def _train(args: argparse.Namespace) -> int:
         folder = args.out or Path("runs", time.strftime("lenet5-%Y%m%d-%H%M%S"))
     writable_directory(folder)
 
-    job = recipe.prepare(settings, folder, progress=True)
+    job = recipe.prepare(settings, folder, progress=True, workers=args.workers)
     trainer = job.trainer
     if source is not None:
         trainer.resume(source)

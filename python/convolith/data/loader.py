@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-from convolith import _random
+from convolith import _C, _random
 from convolith.data.dataset import Dataset
+from convolith.data.prefetch import Lane, OnItsWay, in_order
+from convolith.device import Device
 from convolith.tensor import Tensor
 
 Array = npt.NDArray[Any]
@@ -21,7 +23,7 @@ class DataLoader:
     """Iterate over `dataset` in batches of tensors.
 
     The order and the transform of an epoch depend on `seed` and on the number of the epoch alone,
-    so that a run which is resumed sees what it would have seen.
+    so that a run which is resumed sees what it would have seen, whatever the number of workers.
 
     Parameters
     ----------
@@ -36,7 +38,19 @@ class DataLoader:
         The seed of `convolith.manual_seed` if not given.
     transform : callable, optional
         ``transform(images, generator)`` changes the first array of each batch, such as
-        `RandomShift`.
+        `RandomShift`; each batch has a generator of its own.
+    num_workers : int
+        Threads that prepare batches ahead while the loop is at work: NumPy and our kernels let
+        threads run side by side. They start with the loop and end with it, however it ends.
+        With 0 the loop prepares its batches itself.
+    pin_memory : bool
+        On the CPU, put batches into pinned memory, from where copies to a GPU need not wait.
+    prefetch_factor : int
+        How many batches each worker is ahead.
+    device : {'cpu', 'emu', 'cuda'}, optional
+        Where the batches come. They are copied ahead, from pinned memory and on a stream of their
+        own, at least one batch while the loop is busy with the one before; the current stream
+        waits for what it gets.
 
     Attributes
     ----------
@@ -46,7 +60,7 @@ class DataLoader:
     Raises
     ------
     ValueError
-        If `batch_size` is below 1.
+        If `batch_size` or `prefetch_factor` is below 1, or `num_workers` below 0.
     """
 
     def __init__(
@@ -57,15 +71,28 @@ class DataLoader:
         drop_last: bool = False,
         seed: int | None = None,
         transform: Transform | None = None,
+        num_workers: int = 0,
+        pin_memory: bool = False,
+        prefetch_factor: int = 2,
+        device: Device | None = None,
     ) -> None:
-        if batch_size < 1:
-            raise ValueError(f"DataLoader: batch_size is {batch_size}, expected at least 1")
+        for name, value, least in (
+            ("batch_size", batch_size, 1),
+            ("num_workers", num_workers, 0),
+            ("prefetch_factor", prefetch_factor, 1),
+        ):
+            if value < least:
+                raise ValueError(f"DataLoader: {name} is {value}, expected at least {least}")
         self.dataset = dataset
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.drop_last = drop_last
         self.seed = _random.initial_seed() if seed is None else seed
         self.transform = transform
+        self.num_workers = num_workers
+        self.pin_memory = pin_memory
+        self.prefetch_factor = prefetch_factor
+        self.device: Device = device or "cpu"
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -77,12 +104,32 @@ class DataLoader:
         order = np.arange(len(self.dataset))
         if self.shuffle:
             _random.generator(self.seed, epoch, _random.Purpose.SHUFFLE).shuffle(order)
-        chance = _random.generator(self.seed, epoch, _random.Purpose.TRANSFORM)
-        for start in range(0, len(self) * self.batch_size, self.batch_size):
-            first, *others = self.dataset[order[start : start + self.batch_size]]
-            if self.transform is not None:
-                first = self.transform(first, chance)
-            yield (Tensor(first), *map(Tensor, others))
+        numbers, workers = range(len(self)), self.num_workers
+        ahead = workers * self.prefetch_factor
+        if self.device == "cpu":
+            pin = _C.to_pinned if self.pin_memory else np.asarray
+
+            def here(number: int) -> tuple[Tensor, ...]:
+                return tuple(Tensor(pin(array)) for array in self._batch(order, epoch, number))
+
+            yield from in_order(here, numbers, workers, ahead)
+            return
+        ahead = max(ahead, 1)
+        lane = Lane(self.device, ahead + 1)
+
+        def there(number: int) -> OnItsWay:
+            return lane.send(number, self._batch(order, epoch, number))
+
+        for batch in in_order(there, numbers, workers, ahead):
+            yield batch.receive()
+
+    def _batch(self, order: npt.NDArray[np.int64], epoch: int, number: int) -> tuple[Array, ...]:
+        start = number * self.batch_size
+        first, *others = self.dataset[order[start : start + self.batch_size]]
+        if self.transform is not None:
+            purpose = _random.Purpose.TRANSFORM
+            first = self.transform(first, _random.generator(self.seed, epoch, purpose, number))
+        return (first, *others)
 
 
 class RandomShift:
