@@ -62,6 +62,7 @@ step build 170 bash -c build
 workers=()
 "$python" -c 'import xdist' 2>/dev/null && workers=(-n 8)
 step tests 70 "$python" -m pytest -q "${workers[@]}" --device cuda tests/test_primitives.py tests/test_device.py \
+  tests/test_graph.py tests/test_loader.py \
   -k "not same_bits and not f64"
 
 # The same cases every time, of all primitives in no order.

@@ -13,13 +13,17 @@ import numpy as np
 import pytest
 
 import convolith as cv
+from conftest import devices
 from convolith import _C, nn, optim
 from convolith import primitives as P
 from convolith.data import load_digits
 from convolith.models import LeNet5, resnet20
 from tolerance import rounded_to, rounding
 
-pytestmark = pytest.mark.skipif("emu" not in cv.devices(), reason="this build has no emulator")
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "device" in metafunc.fixturenames:
+        metafunc.parametrize("device", devices(metafunc.config))
 
 
 def random(*shape: int) -> np.ndarray:
@@ -30,10 +34,10 @@ def random(*shape: int) -> np.ndarray:
     "shape", [(), (5,), (2, 3), (2, 3, 4), (2, 3, 4, 5), (2, 3, 2, 2, 3), (0, 3, 4, 4)]
 )
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
-def test_there_and_back(shape: tuple[int, ...], dtype: type) -> None:
+def test_there_and_back(device: Any, shape: tuple[int, ...], dtype: type) -> None:
     values = np.arange(np.prod(shape), dtype=dtype).reshape(shape)
-    there = cv.Tensor(values).to("emu")
-    assert (there.device, there.shape, there.dtype) == ("emu", shape, dtype)
+    there = cv.Tensor(values).to(device)
+    assert (there.device, there.shape, there.dtype) == (device, shape, dtype)
     back = there.cpu()
     assert back.device == "cpu"
     np.testing.assert_array_equal(back.numpy(), values)
@@ -44,17 +48,17 @@ HALVES = [np.float16, cv.bfloat16]
 
 @pytest.mark.parametrize("dtype", HALVES, ids=str)
 @pytest.mark.parametrize("shape", [(), (5,), (2, 3, 4, 5), (70001,), (0, 3)])
-def test_halves_are_rounded_to_nearest(dtype: Any, shape: tuple[int, ...]) -> None:
+def test_halves_are_rounded_to_nearest(device: Any, dtype: Any, shape: tuple[int, ...]) -> None:
     values = 1000 * random(*shape)
-    there = cv.Tensor(values).to("emu").to(dtype)
-    assert (there.device, there.shape, there.dtype) == ("emu", shape, dtype)
+    there = cv.Tensor(values).to(device).to(dtype)
+    assert (there.device, there.shape, there.dtype) == (device, shape, dtype)
     assert there.to(str(np.dtype(dtype) if dtype is np.float16 else dtype)) is there
     expected = rounded_to(values, dtype)
     np.testing.assert_array_equal(there.cpu().numpy(), expected)
     np.testing.assert_array_equal(there.to(np.float32).numpy(), expected)
 
 
-def test_halves_of_special_values() -> None:
+def test_halves_of_special_values(device: Any) -> None:
     powers = np.ldexp(np.float32(1.0), np.arange(-149, 128)).astype(np.float32)
     around = np.concatenate([np.nextafter(powers, np.float32(s * np.inf)) for s in (-1, 1)])
     ties = np.concatenate([powers * (1 + i * 2.0**-12) for i in range(1, 9)]).astype(np.float32)
@@ -62,22 +66,22 @@ def test_halves_of_special_values() -> None:
     values = np.concatenate([powers, around, ties, more])
     values = np.concatenate([values, -values])
     for dtype in HALVES:
-        actual = cv.Tensor(values).to("emu").to(dtype).to(np.float32).numpy()
+        actual = cv.Tensor(values).to(device).to(dtype).to(np.float32).numpy()
         np.testing.assert_array_equal(actual, rounded_to(values, dtype), err_msg=str(dtype))
 
 
-def test_float16_comes_and_goes_as_numpys() -> None:
+def test_float16_comes_and_goes_as_numpys(device: Any) -> None:
     every = np.arange(2**16, dtype=np.uint16).view(np.float16)
-    there = cv.Tensor(every).to("emu")
+    there = cv.Tensor(every).to(device)
     assert there.dtype == there.numpy().dtype == np.float16
     np.testing.assert_array_equal(there.numpy(), every)
     np.testing.assert_array_equal(there.to(np.float32).numpy(), every.astype(np.float32))
 
 
 @pytest.mark.parametrize("dtype", HALVES, ids=str)
-def test_gradients_flow_through_halves(dtype: Any) -> None:
+def test_gradients_flow_through_halves(device: Any, dtype: Any) -> None:
     x = cv.tensor(random(2, 3, 4, 4), requires_grad=True)
-    y = nn.functional.relu(x.to("emu").to(dtype))
+    y = nn.functional.relu(x.to(device).to(dtype))
     assert y.dtype == dtype
     (y + y).cpu().sum().backward()
     assert x.grad is not None
@@ -86,10 +90,10 @@ def test_gradients_flow_through_halves(dtype: Any) -> None:
 
 
 @pytest.mark.parametrize("dtype", HALVES, ids=str)
-def test_gradients_of_a_half_leaf_add_up(dtype: Any) -> None:
-    x = cv.tensor(random(2, 3)).to("emu").to(dtype).detach()
+def test_gradients_of_a_half_leaf_add_up(device: Any, dtype: Any) -> None:
+    x = cv.tensor(random(2, 3)).to(device).to(dtype).detach()
     x.requires_grad = True
-    seed = cv.tensor(np.ones((2, 3), np.float32)).to("emu").to(dtype)
+    seed = cv.tensor(np.ones((2, 3), np.float32)).to(device).to(dtype)
     for _ in range(2):
         nn.functional.relu(x).backward(seed)
     assert x.grad is not None
@@ -97,68 +101,50 @@ def test_gradients_of_a_half_leaf_add_up(dtype: Any) -> None:
     np.testing.assert_array_equal(x.grad.numpy(), 2.0 * (x.numpy() > 0))
 
 
-def test_bfloat16_says_what_it_is() -> None:
-    x = cv.tensor([1.0]).to("emu").to("bfloat16")
-    assert repr(x) == "tensor([1.], device='emu', dtype=bfloat16)"
+def test_bfloat16_says_what_it_is(device: Any) -> None:
+    x = cv.tensor([1.0]).to(device).to("bfloat16")
+    assert repr(x) == f"tensor([1.], device='{device}', dtype=bfloat16)"
     assert (repr(x.dtype), x.dtype.kind, x.dtype.itemsize) == ("convolith.bfloat16", "f", 2)
     assert np.asarray(x, np.float64)[0] == 1
 
 
-def test_tensor_cores_serve_halves_by_themselves() -> None:
+def test_tensor_cores_serve_halves_by_themselves(device: Any) -> None:
     x, w = (2, 16, 8, 8), (8, 16, 3, 3)
     for dtype, algo in (("float32", "direct"), ("float16", "tensor_core")):
-        plan = P.conv2d_plan("forward", x, w, device="emu", dtype=dtype)
+        plan = P.conv2d_plan("forward", x, w, device=device, dtype=dtype)
         assert (plan.algo, plan.exact) == (algo, True)
     assert (
-        P.conv2d_plan("forward", x, (4, 16, 3, 3), device="emu", dtype="bfloat16").algo == "direct"
+        P.conv2d_plan("forward", x, (4, 16, 3, 3), device=device, dtype="bfloat16").algo == "direct"
     )
-    assert P.conv2d_plan("forward", x, w, device="emu", dtype="bfloat16").bytes == 2 * (
+    assert P.conv2d_plan("forward", x, w, device=device, dtype="bfloat16").bytes == 2 * (
         2 * 16 * 64 + 8 * 16 * 9 + 2 * 8 * 36
     )
 
 
-def test_strided_arrays_go_there_as_they_read() -> None:
+def test_strided_arrays_go_there_as_they_read(device: Any) -> None:
     values = random(4, 6, 5, 3)[::2, ::-1].transpose(0, 3, 1, 2)
-    np.testing.assert_array_equal(cv.Tensor(values).to("emu").numpy(), values)
+    np.testing.assert_array_equal(cv.Tensor(values).to(device).numpy(), values)
 
 
-def test_to_where_it_is_is_itself() -> None:
-    x = cv.tensor([1.0]).to("emu")
-    assert x.to("emu") is x
+def test_to_where_it_is_is_itself(device: Any) -> None:
+    x = cv.tensor([1.0]).to(device)
+    assert x.to(device) is x
     assert x.cpu().to("cpu") is not x
 
 
-def test_numpy_of_a_device_is_a_copy_that_refuses_writing() -> None:
-    x = cv.tensor([1.0, 2.0]).to("emu")
+def test_numpy_of_a_device_is_a_copy_that_refuses_writing(device: Any) -> None:
+    x = cv.tensor([1.0, 2.0]).to(device)
     with pytest.raises(ValueError, match="read-only"):
         x.numpy()[0] = 3
     assert np.array(x)[1] == 2
-    with pytest.raises(ValueError, match="on emu and NumPy needs a copy"):
+    with pytest.raises(ValueError, match=f"on {device} and NumPy needs a copy"):
         np.asarray(x, copy=False) if np.lib.NumpyVersion(
             np.__version__
         ) >= "2.0.0" else x.__array__(copy=False)
 
 
-@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 3, 4), (2, 3, 4, 5)])
-def test_dlpack_shares_memory_under_the_logical_shape(shape: tuple[int, ...]) -> None:
-    values = random(*shape)
-    there = cv.Tensor(values).to("emu")
-    view = np.from_dlpack(there)
-    np.testing.assert_array_equal(view, values)
-    there._array.assign(np.asarray(2 * values))
-    np.testing.assert_array_equal(view, 2 * values)
-    del there
-    np.testing.assert_array_equal(view, 2 * values)
-    if len(shape) == 4:
-        assert view.strides == (240, 4, 60, 12)
-
-
-def test_what_is_emulated_has_no_cuda_array_interface() -> None:
-    assert not hasattr(cv.tensor([1.0]).to("emu")._array, "__cuda_array_interface__")
-
-
-def test_repr_names_the_device() -> None:
-    assert repr(cv.tensor([1.0]).to("emu")) == "tensor([1.], device='emu')"
+def test_repr_names_the_device(device: Any) -> None:
+    assert repr(cv.tensor([1.0]).to(device)) == f"tensor([1.], device='{device}')"
 
 
 @pytest.mark.parametrize(
@@ -171,25 +157,25 @@ def test_repr_names_the_device() -> None:
         ((2, 1, 4), (2, 4)),
     ],
 )
-def test_reshape_is_row_major(shape: tuple[int, ...], into: tuple[int, ...]) -> None:
+def test_reshape_is_row_major(device: Any, shape: tuple[int, ...], into: tuple[int, ...]) -> None:
     x = random(*shape)
-    y = cv.Tensor(x).to("emu").reshape(into)
+    y = cv.Tensor(x).to(device).reshape(into)
     np.testing.assert_array_equal(y.numpy(), x.reshape(into))
 
 
-def test_gradients_flow_from_device_to_device() -> None:
+def test_gradients_flow_from_device_to_device(device: Any) -> None:
     x = cv.tensor(random(2, 3, 4, 4), requires_grad=True)
-    y = nn.functional.relu(x.to("emu"))
+    y = nn.functional.relu(x.to(device))
     (y + y).cpu().sum().backward()
     assert x.grad is not None
     assert x.grad.device == "cpu"
     np.testing.assert_array_equal(x.grad.numpy(), 2.0 * (x.numpy() > 0))
 
 
-def test_gradients_of_a_leaf_on_the_device_add_up() -> None:
-    x = cv.tensor(random(2, 3, 4, 4)).to("emu").detach()
+def test_gradients_of_a_leaf_on_the_device_add_up(device: Any) -> None:
+    x = cv.tensor(random(2, 3, 4, 4)).to(device).detach()
     x.requires_grad = True
-    ones = cv.tensor(np.ones((2, 48), np.float32)).to("emu")
+    ones = cv.tensor(np.ones((2, 48), np.float32)).to(device)
     for _ in range(2):
         nn.functional.relu(x).flatten(1).backward(ones)
     assert x.grad is not None
@@ -197,39 +183,39 @@ def test_gradients_of_a_leaf_on_the_device_add_up() -> None:
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_lenet_learns_as_on_the_cpu(optimizer: str) -> None:
+def test_lenet_learns_as_on_the_cpu(device: Any, optimizer: str) -> None:
     """Twenty steps, batch after batch of the same losses to float tolerance."""
     digits = load_digits()
     images = (digits.train_images[: 20 * 8].astype(np.float32) - 33) / 78
     losses = {}
-    for device in ("cpu", "emu"):
+    for where in ("cpu", device):
         cv.manual_seed(1)
-        model = LeNet5("relu", "max").to(device)
+        model = LeNet5("relu", "max").to(where)
         steps: Any = (
             optim.SGD(model.parameters(), 0.05, momentum=0.9, weight_decay=5e-4)
             if optimizer == "sgd"
             else optim.Adam(model.parameters(), 0.002)
         )
-        losses[device] = []
+        losses[where] = []
         for i in range(0, len(images), 8):
             x, target = cv.Tensor(images[i : i + 8]), cv.Tensor(digits.train_labels[i : i + 8])
-            loss = nn.functional.cross_entropy(model(x.to(device)), target.to(device))
+            loss = nn.functional.cross_entropy(model(x.to(where)), target.to(where))
             steps.zero_grad()
             loss.backward()
             steps.step()
-            losses[device].append(loss.item())
+            losses[where].append(loss.item())
     # An error of a step goes into the next: 20 of them, each of a sum of 400 terms.
-    np.testing.assert_allclose(losses["emu"], losses["cpu"], rtol=20 * 20 * rounding(np.float32))
-    assert losses["emu"][-1] < losses["emu"][0]
+    np.testing.assert_allclose(losses[device], losses["cpu"], rtol=20 * 20 * rounding(np.float32))
+    assert losses[device][-1] < losses[device][0]
 
 
-def test_resnet_is_the_cpus_in_training_and_fused() -> None:
+def test_resnet_is_the_cpus_in_training_and_fused(device: Any) -> None:
     cv.manual_seed(3)
     here, x, target = resnet20(), cv.Tensor(random(2, 3, 8, 8)), cv.tensor([1, 7])
-    there = copy.deepcopy(here).to("emu")
+    there = copy.deepcopy(here).to(device)
     losses = [
-        nn.functional.cross_entropy(model(x.to(device)), target.to(device))
-        for model, device in ((here, "cpu"), (there, "emu"))
+        nn.functional.cross_entropy(model(x.to(where)), target.to(where))
+        for model, where in ((here, "cpu"), (there, device))
     ]
     for loss in losses:
         loss.backward()
@@ -241,81 +227,76 @@ def test_resnet_is_the_cpus_in_training_and_fused() -> None:
         assert q.grad is not None
         np.testing.assert_allclose(q.grad.numpy(), p.grad.numpy(), **allowed, err_msg=name)
     with cv.no_grad():
-        y, expected = nn.fuse(there.eval())(x.to("emu")), here.eval()(x)
+        y, expected = nn.fuse(there.eval())(x.to(device)), here.eval()(x)
     np.testing.assert_allclose(y.numpy(), expected.numpy(), **allowed)
 
 
-def test_out_of_memory_names_the_sizes_and_the_process_goes_on() -> None:
-    x = cv.tensor(np.zeros((1, 1, 2, 2), np.float32)).to("emu")
-    w = cv.tensor(np.zeros((1, 1, 1, 1), np.float32)).to("emu")
+def test_out_of_memory_names_the_sizes_and_the_process_goes_on(device: Any) -> None:
+    x = cv.tensor(np.zeros((1, 1, 2, 2), np.float32)).to(device)
+    w = cv.tensor(np.zeros((1, 1, 1, 1), np.float32)).to(device)
     with pytest.raises(
-        MemoryError, match=r"emu: out of memory: \d+ MiB were asked for, \d+ MiB of"
+        MemoryError, match=rf"{device}: out of memory: \d+ MiB were asked for, \d+ MiB of"
     ):
         nn.functional.adaptive_avg_pool2d(x, 2**20)
     assert nn.functional.conv2d(x, w).shape == (1, 1, 2, 2)
 
 
-def test_state_goes_from_device_to_device() -> None:
+def test_state_goes_from_device_to_device(device: Any) -> None:
     cv.manual_seed(0)
-    model = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3)).to("emu")
+    model = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3)).to(device)
     other = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3))
     other.load_state_dict(model.state_dict())
     for name, value in model.state_dict().items():
-        assert value.device == ("cpu" if value.dtype.kind == "i" else "emu")
+        assert value.device == ("cpu" if value.dtype.kind == "i" else device)
         np.testing.assert_array_equal(other.state_dict()[name].numpy(), value.numpy())
     for tensor in other.parameters():
         tensor.numpy()[...] = 7
     model.load_state_dict(other.state_dict())
-    assert all((p.device, p.numpy().min()) == ("emu", 7) for p in model.parameters())
+    assert all((p.device, p.numpy().min()) == (device, 7) for p in model.parameters())
 
 
-def test_optimizer_state_goes_where_the_parameters_are() -> None:
+def test_optimizer_state_goes_where_the_parameters_are(device: Any) -> None:
     model = nn.Linear(3, 2)
     steps = optim.SGD(model.parameters(), 0.1, momentum=0.9)
     model(cv.tensor(random(4, 3))).sum().backward()
     steps.step()
-    there = nn.Linear(3, 2).to("emu")
+    there = nn.Linear(3, 2).to(device)
     moved = optim.SGD(there.parameters(), 0.1, momentum=0.9)
     moved.load_state_dict(steps.state_dict())
     for number, state in moved.state.items():
-        assert state["momentum_buffer"].device == "emu"
+        assert state["momentum_buffer"].device == device
         expected = steps.state[number]["momentum_buffer"]
         np.testing.assert_array_equal(state["momentum_buffer"].numpy(), expected)
 
 
-def on_emu(*shape: int) -> Any:
-    return _C.to_device(random(*shape), "emu")
+def on(device: str, *shape: int) -> Any:
+    return _C.to_device(random(*shape), device)
 
 
-def checked_half() -> None:
-    with cv.emu.checked():
-        P.relu_forward(_C.cast(on_emu(3), "float16"))
-
-
-INVALID: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
+INVALID: dict[str, tuple[Callable[[Any], object], type[Exception], str]] = {
     "weight elsewhere": (
-        lambda: P.conv2d_forward(on_emu(1, 2, 4, 4), random(3, 2, 3, 3)),
+        lambda device: P.conv2d_forward(on(device, 1, 2, 4, 4), random(3, 2, 3, 3)),
         ValueError,
-        r"conv2d: x is on emu but w is on cpu; move one of them with .to\(\)",
+        r"conv2d: x is on DEVICE but w is on cpu; move one of them with .to\(\)",
     ),
     "bias elsewhere": (
-        lambda: P.linear_forward(random(1, 2), random(3, 2), on_emu(3)),
+        lambda device: P.linear_forward(random(1, 2), random(3, 2), on(device, 3)),
         ValueError,
-        "linear: x is on cpu but bias is on emu",
+        "linear: x is on cpu but bias is on DEVICE",
     ),
     "target elsewhere": (
-        lambda: P.softmax_cross_entropy_forward(on_emu(1, 2), np.zeros(1, np.int64)),
+        lambda device: P.softmax_cross_entropy_forward(on(device, 1, 2), np.zeros(1, np.int64)),
         ValueError,
-        "softmax_cross_entropy: x is on emu but target is on cpu",
+        "softmax_cross_entropy: x is on DEVICE but target is on cpu",
     ),
     "out elsewhere": (
-        lambda: P.relu_forward(on_emu(2), out=random(2)),
+        lambda device: P.relu_forward(on(device, 2), out=random(2)),
         ValueError,
-        "relu: the input is on emu but out is on cpu",
+        "relu: the input is on DEVICE but out is on cpu",
     ),
     "running statistics elsewhere": (
-        lambda: P.batch_norm_forward(
-            on_emu(2, 3),
+        lambda device: P.batch_norm_forward(
+            on(device, 2, 3),
             None,
             None,
             np.zeros(3, np.float32),
@@ -323,89 +304,80 @@ INVALID: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
             training=True,
         ),
         ValueError,
-        "batch_norm: x is on emu but running_mean is on cpu",
+        "batch_norm: x is on DEVICE but running_mean is on cpu",
     ),
     "gradient elsewhere": (
-        lambda: P.sgd_step(on_emu(3), random(3), lr=0.1),
+        lambda device: P.sgd_step(on(device, 3), random(3), lr=0.1),
         ValueError,
-        "sgd: param is on emu but grad is on cpu",
+        "sgd: param is on DEVICE but grad is on cpu",
     ),
     "float64": (
-        lambda: P.relu_forward(_C.to_device(np.zeros(3), "emu")),
+        lambda device: P.relu_forward(_C.to_device(np.zeros(3), device)),
         ValueError,
-        "relu_forward: there is no emu float64 kernel",
+        "relu_forward: there is no DEVICE float64 kernel",
     ),
     "float16 on the CPU": (
-        lambda: P.relu_forward(np.zeros(3, np.float16)),
+        lambda _: P.relu_forward(np.zeros(3, np.float16)),
         TypeError,
         "relu: x must be float32 or float64, got float16",
     ),
     "bfloat16 on the CPU": (
-        lambda: cv.tensor([1.0]).to("bfloat16"),
+        lambda _: cv.tensor([1.0]).to("bfloat16"),
         TypeError,
         "bfloat16 is for arrays on a device",
     ),
     "plan of halves on the CPU": (
-        lambda: P.conv2d_plan("forward", (1, 8, 4, 4), (8, 8, 3, 3), dtype="float16"),
+        lambda _: P.conv2d_plan("forward", (1, 8, 4, 4), (8, 8, 3, 3), dtype="float16"),
         ValueError,
         "conv2d_plan: there is no cpu .* float16 kernel",
     ),
     "halves beside floats": (
-        lambda: P.add_forward(_C.cast(on_emu(3), "float16"), on_emu(3)),
+        lambda device: P.add_forward(_C.cast(on(device, 3), "float16"), on(device, 3)),
         TypeError,
         "add: a is float16 but b is float32; cast one of them",
     ),
     "halves of batch norm": (
-        lambda: P.batch_norm_forward(
-            _C.cast(on_emu(4, 3), "float16"), _C.cast(on_emu(3), "float16"), training=True
+        lambda device: P.batch_norm_forward(
+            _C.cast(on(device, 4, 3), "float16"), _C.cast(on(device, 3), "float16"), training=True
         ),
         TypeError,
         "batch_norm: weight must be float32 beside x of float16, got float16",
     ),
-    "checked halves": (
-        checked_half,
-        ValueError,
-        "relu_forward: there is no emu_checked float16 kernel",
-    ),
     "another algorithm": (
-        lambda: P.conv2d_forward(on_emu(1, 2, 4, 4), on_emu(3, 2, 3, 3), algo="winograd"),
+        lambda device: P.conv2d_forward(
+            on(device, 1, 2, 4, 4), on(device, 3, 2, 3, 3), algo="winograd"
+        ),
         ValueError,
         "conv2d: algo='winograd' needs",
     ),
-    "no such device": (lambda: cv.tensor([1.0]).to("gpu"), TypeError, "gpu"),
-    "no such mode": (
-        lambda: _C.set_emulation("fast"),
-        ValueError,
-        "must be 'plain', 'checked' or 'counted', got 'fast'",
-    ),
-    "no such order": (
-        lambda: _C.set_emulated_order("sideways"),
-        ValueError,
-        "must be 'forward', 'backward' or 'random', got 'sideways'",
-    ),
+    "no such device": (lambda _: cv.tensor([1.0]).to("gpu"), TypeError, "gpu"),
     "uint8": (
-        lambda: _C.to_device(np.zeros(3, np.uint8), "emu"),
+        lambda device: _C.to_device(np.zeros(3, np.uint8), device),
         TypeError,
         "arrays are float16, float32, float64 or int64, got uint8",
     ),
     "arithmetic": (
-        lambda: cv.tensor([1.0]).to("emu") * 2,
+        lambda device: cv.tensor([1.0]).to(device) * 2,
         ValueError,
-        r"multiply: on emu only tensors of equal shape are added.*\.cpu\(\)",
+        r"multiply: on DEVICE only tensors of equal shape are added.*\.cpu\(\)",
     ),
     "operands on two devices": (
-        lambda: cv.tensor([1.0]) + cv.tensor([1.0]).to("emu"),
+        lambda device: cv.tensor([1.0]) + cv.tensor([1.0]).to(device),
         ValueError,
-        r"add: the operands are on cpu and emu; move one of them with \.to\(\)",
+        r"add: the operands are on cpu and DEVICE; move one of them with \.to\(\)",
     ),
-    "dtype": (lambda: cv.tensor([1.0]).to("emu").to(np.float64), ValueError, "keep their dtype"),
+    "dtype": (
+        lambda device: cv.tensor([1.0]).to(device).to(np.float64),
+        ValueError,
+        "keep their dtype",
+    ),
     "shape of values": (
-        lambda: on_emu(3).assign(random(4)),
+        lambda device: on(device, 3).assign(random(4)),
         ValueError,
         r"assign: values must be \(3,\), got \(4,\)",
     ),
     "dtype of values": (
-        lambda: on_emu(3).assign(np.zeros(3)),
+        lambda device: on(device, 3).assign(np.zeros(3)),
         TypeError,
         "assign: values are float64 but the array is float32",
     ),
@@ -413,10 +385,10 @@ INVALID: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
 
 
 @pytest.mark.parametrize("name", INVALID)
-def test_invalid(name: str) -> None:
+def test_invalid(device: Any, name: str) -> None:
     call, error, words = INVALID[name]
-    with pytest.raises(error, match=words):
-        call()
+    with pytest.raises(error, match=words.replace("DEVICE", device)):
+        call(device)
 
 
 @pytest.mark.skipif("cuda" in cv.devices(), reason="this build has GPU kernels")
@@ -435,12 +407,12 @@ def test_import_touches_no_device() -> None:
     assert done.stdout.strip() == "0"
 
 
-def test_streams_and_events() -> None:
-    side = cv.cuda.Stream("emu")
-    begin, end = cv.cuda.Event("emu"), cv.cuda.Event("emu")
-    x = cv.tensor(random(2, 3, 8, 8)).to("emu")
+def test_streams_and_events(device: Any) -> None:
+    side = cv.cuda.Stream(device)
+    begin, end = cv.cuda.Event(device), cv.cuda.Event(device)
+    x = cv.tensor(random(2, 3, 8, 8)).to(device)
     begin.record()
-    with cv.cuda.stream(side), cv.cuda.stream(cv.cuda.Stream("emu")):
+    with cv.cuda.stream(side), cv.cuda.stream(cv.cuda.Stream(device)):
         y = nn.functional.relu(x)
     end.record()
     side.wait_event(end)
@@ -450,22 +422,22 @@ def test_streams_and_events() -> None:
     np.testing.assert_array_equal(y.numpy(), np.maximum(x.numpy(), 0))
 
 
-def test_pinned_memory_goes_there_without_waiting() -> None:
+def test_pinned_memory_goes_there_without_waiting(device: Any) -> None:
     x = cv.tensor(random(2, 3, 4, 4))
-    pinned = x.pin_memory("emu")
+    pinned = x.pin_memory(device)
     assert (pinned.device, pinned.numpy() is x.numpy()) == ("cpu", False)
     pinned.numpy()[0] = 1
-    there = pinned.to("emu", non_blocking=True)
-    cv.synchronize("emu")
+    there = pinned.to(device, non_blocking=True)
+    cv.synchronize(device)
     np.testing.assert_array_equal(there.numpy(), pinned.numpy())
-    with pytest.raises(ValueError, match="x is on emu; memory of the CPU is pinned"):
-        there.pin_memory("emu")
+    with pytest.raises(ValueError, match=f"x is on {device}; memory of the CPU is pinned"):
+        there.pin_memory(device)
     with pytest.raises(ValueError, match="device must be 'cuda' or 'emu', got 'cpu'"):
         x.pin_memory("cpu")
 
 
-def test_events_say_what_they_lack() -> None:
-    begin, end = cv.cuda.Event("emu"), cv.cuda.Event("emu")
+def test_events_say_what_they_lack(device: Any) -> None:
+    begin, end = cv.cuda.Event(device), cv.cuda.Event(device)
     begin.record()
     with pytest.raises(ValueError, match="both events must have been recorded"):
         begin.elapsed_time(end)

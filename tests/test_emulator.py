@@ -1,7 +1,8 @@
-"""The emulator of CUDA kernels, on small right and wrong ones: emu/samples.cu."""
+"""The emulator of CUDA kernels, on small right and wrong ones: emu/samples.cu; its device."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+import convolith as cv
+from convolith import _C
 from emu.library import BUILDS, HERE, ORDERS, Floats, Library, compile_library
 
 N = 1024  # elements of an array, in 8 blocks of 128 threads
@@ -261,3 +264,55 @@ def test_barriers_are_counted(library: Library) -> None:
     assert (kernel.barriers, kernel.warp_barriers) == (8, 0)
     kernel, _ = library.count("sum_warp_in_shared", ramp())
     assert (kernel.barriers, kernel.warp_barriers) == (0, 6 * 32)
+
+
+# The device 'emu'
+
+only_emu = pytest.mark.skipif("emu" not in cv.devices(), reason="this build has no emulator")
+
+
+@only_emu
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 3, 4), (2, 3, 4, 5)])
+def test_dlpack_shares_memory_under_the_logical_shape(shape: tuple[int, ...]) -> None:
+    values = np.arange(1, 1 + math.prod(shape), dtype=np.float32).reshape(shape)
+    there = cv.Tensor(values).to("emu")
+    view = np.from_dlpack(there)
+    np.testing.assert_array_equal(view, values)
+    there._array.assign(np.asarray(2 * values))
+    np.testing.assert_array_equal(view, 2 * values)
+    del there
+    np.testing.assert_array_equal(view, 2 * values)
+    if len(shape) == 4:
+        assert view.strides == (240, 4, 60, 12)
+
+
+@only_emu
+def test_what_is_emulated_has_no_cuda_array_interface() -> None:
+    assert not hasattr(cv.tensor([1.0]).to("emu")._array, "__cuda_array_interface__")
+
+
+def checked_half() -> None:
+    half = cv.tensor([1.0]).to("emu").to("float16")
+    with cv.emu.checked():
+        cv.nn.functional.relu(half)
+
+
+INVALID: dict[str, tuple[Callable[[], object], str]] = {
+    "checked halves": (checked_half, "relu_forward: there is no emu_checked float16 kernel"),
+    "no such mode": (
+        lambda: _C.set_emulation("fast"),
+        "must be 'plain', 'checked' or 'counted', got 'fast'",
+    ),
+    "no such order": (
+        lambda: _C.set_emulated_order("sideways"),
+        "must be 'forward', 'backward' or 'random', got 'sideways'",
+    ),
+}
+
+
+@only_emu
+@pytest.mark.parametrize("name", INVALID)
+def test_invalid(name: str) -> None:
+    call, words = INVALID[name]
+    with pytest.raises(ValueError, match=words):
+        call()
