@@ -186,16 +186,13 @@ void register_device(py::module_& m) {
           "numpy", [](const DeviceArray& x) { return to_device(x.array, Device::cpu); },
           py::call_guard<py::gil_scoped_release>())
       .def(
-          "assign", [](DeviceArray& x, const Array& values) { ops::assign(x.array, values); }, "values"_a,
+          "assign", [](const Array& x, const Array& values) { ops::assign(x, values); }, "values"_a,
           py::call_guard<py::gil_scoped_release>())
       // For who has made the current stream wait for the one that x was made on: the memory is used again in its order.
       .def("adopt", [](const DeviceArray& x) { runtime(x.array.device).streams.adopt(x.array.owner.get()); })
       .def(
-          "copy", [](const DeviceArray& x) { return to_device(x.array, x.array.device); },
-          py::call_guard<py::gil_scoped_release>())
-      .def(
-          "__deepcopy__", [](const DeviceArray& x, const py::dict&) { return to_device(x.array, x.array.device); },
-          "memo"_a);
+          "copy", [](const Array& x) { return to_device(x, x.device); }, py::call_guard<py::gil_scoped_release>())
+      .def("__deepcopy__", [](const Array& x, const py::dict&) { return to_device(x, x.device); }, "memo"_a);
   m.def("from_dlpack", &from_dlpack, "capsule"_a);
   def(m, "cast", ops::cast, "x"_a, "dtype"_a);
   def(m, "full", ops::full, "shape"_a, "value"_a, "dtype"_a, "device"_a);

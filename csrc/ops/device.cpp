@@ -1,4 +1,3 @@
-#include "../graph.hpp"
 #include "check.hpp"
 #include "ops.hpp"
 
@@ -52,7 +51,6 @@ void assign(const Array& x, const Array& values) {
   if (values.dtype != x.dtype)
     check.type_error("values are ", values.dtype == DType::other ? values.unfit : name_of(values.dtype),
                      " but the array is ", name_of(x.dtype));
-  if (Graph* graph = current_capture()) graph->keep(x);
   if (values.data == x.data) return;
   const Array there = values.device == x.device ? values : convolith::to_device(values, x.device);
   runtime(x.device).copy(x.data, there.data, x.bytes());

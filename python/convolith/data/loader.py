@@ -120,8 +120,11 @@ class DataLoader:
         def there(number: int) -> OnItsWay:
             return lane.send(number, self._batch(order, epoch, number))
 
-        for batch in in_order(there, numbers, workers, ahead):
-            yield batch.receive()
+        try:
+            for batch in in_order(there, numbers, workers, ahead):
+                yield batch.receive()
+        finally:
+            lane.stream.synchronize()  # before the pinned memory goes
 
     def _batch(self, order: npt.NDArray[np.int64], epoch: int, number: int) -> tuple[Array, ...]:
         start = number * self.batch_size
