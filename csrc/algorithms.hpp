@@ -5,8 +5,8 @@
 
 namespace convolith {
 
-constexpr const char* algorithm_names[] = {"auto",      "direct",   "gemm",
-                                           "depthwise", "winograd", "tensor_core"};  // as in Algorithm
+constexpr const char* algorithm_names[] = {"auto",     "direct",      "gemm", "depthwise",
+                                           "winograd", "tensor_core", "mma",  "wgmma"};  // as in Algorithm
 
 constexpr const char* name_of(Algorithm algorithm) {
   return algorithm_names[static_cast<int>(algorithm)];

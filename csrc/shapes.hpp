@@ -15,7 +15,8 @@ enum class Reduction : std::uint8_t { none, mean, sum };
 enum class Direction : std::uint8_t { forward, backward_input, backward_weight };
 
 // How a convolution is computed; algorithms.hpp has the names.  `automatic` is a request: kernels are told which one.
-enum class Algorithm : std::uint8_t { automatic, direct, gemm, depthwise, winograd, tensor_core };
+// `tensor_core` is whichever of the two that follow it, by their instructions, serves.
+enum class Algorithm : std::uint8_t { automatic, direct, gemm, depthwise, winograd, tensor_core, mma, wgmma };
 
 // y[i] = f(x[i]) for i < n, and whatever else walks over n independent elements.
 struct Map {
@@ -39,11 +40,13 @@ struct Conv2d {
 };
 
 // What serves a Conv2d, and why.  `automatic` where the algorithm asked for cannot; `reason` then says what it needs.
-// `prepared` times K C/G elements hold a filter that is transformed once for many calls, 0 where nothing is to be.
+// `detail` ends the reason.  `prepared` times K C/G elements hold a filter that is transformed once for many calls, 0
+// where nothing is to be.
 struct Conv2dPlan {
   Algorithm algorithm;
   const char* reason;
   std::int64_t prepared;
+  const char* detail = "";
 };
 
 // Windows of R x S over x (N, C, H, W) into y (N, C, P, Q).

@@ -35,8 +35,8 @@ class Backend:
     @property
     def algorithms(self) -> set[str]:
         """Those of convolution."""
-        own = {"gemm", "winograd"} if self.device == "cpu" else {"tensor_core"}
-        return {"auto", "direct", "depthwise"} | own
+        cpu, device = {"gemm", "winograd"}, {"tensor_core", "mma", "wgmma"}
+        return {"auto", "direct", "depthwise"} | (cpu if self.device == "cpu" else device)
 
     def put(self, value: Any, dtype: Any = None) -> Any:
         """`value` with every array in it on the device, its floats as `dtype` if that is a half."""

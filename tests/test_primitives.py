@@ -39,6 +39,9 @@ WIDE = {
     "scale": ("factor", "found_inf"),
 }
 CHECKED_ELEMENTS = 20_000  # larger cases take too long in the checked emulation
+# What has kernels for halves alone, so that they are checked, too; of all others those for floats
+# stand for them.
+CHECKED_HALVES = ("tensor_core", "mma", "wgmma")
 Convert = Callable[[np.ndarray], np.ndarray]
 
 
@@ -79,7 +82,8 @@ class Problem:
         self.expected = self.run(self.reference, self.bound.arguments)
         scale = magnitudes(self.reference, self.bound, self.expected, case.length, self.run)
         self.compared = np.float32 if is_half(dtype) else dtype
-        inputs = TF32_ROUNDING if case.algo == "tensor_core" and dtype is np.float32 else 0
+        rounds = case.algo in ("tensor_core", "mma") and dtype is np.float32
+        inputs = TF32_ROUNDING if rounds else 0
         if is_half(dtype):
             inputs = rounding(dtype)  # of the result
         self.tolerances = [
@@ -249,7 +253,7 @@ def check_device(p: Problem, backend: Backend) -> None:
 def check_emulated(p: Problem, backend: Backend, first: list[np.ndarray]) -> None:
     """The order of threads makes no difference, and the checked build finds no fault.
 
-    Kernels for halves differ in their loads and stores alone: one order does, and no checks.
+    Most kernels for halves differ in their loads and stores alone: one order does, and no checks.
     """
     compiled = getattr(_C, p.name)
 
@@ -260,7 +264,7 @@ def check_emulated(p: Problem, backend: Backend, first: list[np.ndarray]) -> Non
         with emu.order(order, seed=zlib.crc32(p.case.name.encode())):
             assert_same_bits(again(), first, f"threads in {order} order")
     elements = sum(a.size for v in p.bound.arguments.values() for a in arrays_in(v))
-    if elements <= CHECKED_ELEMENTS and not is_half(p.dtype):
+    if elements <= CHECKED_ELEMENTS and (not is_half(p.dtype) or p.case.algo in CHECKED_HALVES):
         with emu.checked():
             assert_same_bits(again(), first, "checked")
 
@@ -277,7 +281,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         for case in cases
         for backend in backends(metafunc.config)
         for name, dtype in backend.dtypes.items()
-        if case.algo in backend.algorithms and (case.halves or not is_half(dtype))
+        if case.algo in backend.algorithms and (case.halves if is_half(dtype) else case.floats)
     ]
     metafunc.parametrize(("primitive", "case", "backend", "dtype"), rows, indirect=["backend"])
 

@@ -55,6 +55,8 @@ Conv2dPlan choose(const Conv2d& p, Direction direction, bool exact) {
     case Algorithm::winograd:
       return asked(exact ? "inexact algorithms to be allowed (CONVOLITH_EXACT, convolith.exact)" : winograd);
     case Algorithm::tensor_core:
+    case Algorithm::mma:
+    case Algorithm::wgmma:
       return asked("a GPU");
     case Algorithm::automatic:
       break;

@@ -10,35 +10,6 @@ bool fits(const Conv2d& p) {
   return max(H * W * p.C, p.P * p.Q * p.K) < 1 << 30 && p.R * p.S * max(p.C, p.K) < 1 << 30 && p.N * H < 1 << 30;
 }
 
-// Products of halves are exact as floats: of them a tensor core makes what the direct algorithm does.
-template <class T>
-Conv2dPlan choose(const Conv2d& p, bool exact) {
-  constexpr bool half = sizeof(T) == 2;
-  const char *depthwise = conv2d_depthwise_needs(p), *tensor = conv2d_tensor_needs<T>(p);
-  const auto asked = [&](const char* needs) {
-    return needs ? Conv2dPlan{Algorithm::automatic, needs, 0} : Conv2dPlan{p.algorithm, "asked for", 0};
-  };
-  if (!fits(p)) return {Algorithm::automatic, "images and filters of fewer than 2^30 elements", 0};
-  switch (p.algorithm) {
-    case Algorithm::direct:
-      return asked(nullptr);
-    case Algorithm::depthwise:
-      return asked(depthwise);
-    case Algorithm::tensor_core:
-      return asked(exact && !half ? "inexact algorithms to be allowed (CONVOLITH_EXACT, convolith.exact)" : tensor);
-    case Algorithm::gemm:
-    case Algorithm::winograd:
-      return asked("a CPU");
-    case Algorithm::automatic:
-      break;
-  }
-  if (!depthwise) return {Algorithm::depthwise, "one channel per filter: bound by memory", 0};
-  if (half && !tensor) return {Algorithm::tensor_core, "products of halves, summed in float32", 0};
-  return {Algorithm::direct, "implicit matrix product in float32", 0};
-}
-
-// --- Borders that are not zero: written out, so that no algorithm need know them -------------------------------------
-
 bool has_border(const Conv2d& p) {
   return p.padding_mode != PaddingMode::zeros && p.pad_top + p.pad_bottom + p.pad_left + p.pad_right > 0;
 }
@@ -50,6 +21,61 @@ Conv2d extended(Conv2d p) {
   p.padding_mode = PaddingMode::zeros;
   return p;
 }
+
+// What p lacks for wgmma to be the faster instruction on tensor cores, null where it is.
+template <class T>
+const char* wgmma_lacks(const Conv2d& p, Direction direction) {
+  if (const char* needs = conv2d_wgmma_needs<T>(p, direction)) return needs;
+  const std::int64_t read = (direction == Direction::backward_input ? p.K : p.C) / p.G;
+  return read < 32 ? "32 channels, half of those that it reads at a time" : nullptr;
+}
+template <class T>
+bool on_wgmma(const Conv2d& p, Direction direction) {
+  return p.algorithm == Algorithm::wgmma || (p.algorithm == Algorithm::tensor_core && !wgmma_lacks<T>(p, direction));
+}
+bool on_mma(const Conv2d& p) {  // unless on wgmma
+  return p.algorithm == Algorithm::tensor_core || p.algorithm == Algorithm::mma;
+}
+template <class T>
+Conv2dPlan on_tensor_cores(const Conv2d& p, Direction direction) {
+  const char* lacks = wgmma_lacks<T>(p, direction);
+  return {Algorithm::tensor_core, lacks ? "by mma; wgmma would need " : "by wgmma", 0, lacks ? lacks : ""};
+}
+
+// Products of halves are exact as floats: of them a tensor core makes what the direct algorithm does.
+template <class T>
+Conv2dPlan choose(const Conv2d& p, Direction direction, bool exact) {
+  constexpr bool half = sizeof(T) == 2;
+  const Conv2d bare = has_border(p) ? extended(p) : p;  // what the algorithms get
+  const char *depthwise = conv2d_depthwise_needs(p), *tensor = conv2d_tensor_needs<T>(p);
+  const auto asked = [&](const char* needs) {
+    return needs ? Conv2dPlan{Algorithm::automatic, needs, 0} : Conv2dPlan{p.algorithm, "asked for", 0};
+  };
+  if (!fits(p)) return {Algorithm::automatic, "images and filters of fewer than 2^30 elements", 0};
+  if (exact && !half && on_mma(p)) return asked("inexact algorithms to be allowed (CONVOLITH_EXACT, convolith.exact)");
+  switch (p.algorithm) {
+    case Algorithm::direct:
+      return asked(nullptr);
+    case Algorithm::depthwise:
+      return asked(depthwise);
+    case Algorithm::tensor_core:
+      return tensor ? asked(tensor) : on_tensor_cores<T>(bare, direction);
+    case Algorithm::mma:
+      return asked(tensor);
+    case Algorithm::wgmma:
+      return asked(conv2d_wgmma_needs<T>(bare, direction));
+    case Algorithm::gemm:
+    case Algorithm::winograd:
+      return asked("a CPU");
+    case Algorithm::automatic:
+      break;
+  }
+  if (!depthwise) return {Algorithm::depthwise, "one channel per filter: bound by memory", 0};
+  if (half && !tensor) return on_tensor_cores<T>(bare, direction);
+  return {Algorithm::direct, "implicit matrix product in float32", 0};
+}
+
+// --- Borders that are not zero: written out, so that no algorithm need know them -------------------------------------
 
 // Where position `at` of an axis of n is read from.
 __device__ int source(int at, int n, PaddingMode mode) {
@@ -136,8 +162,8 @@ class Extended {
 }  // namespace
 
 template <class T>
-void conv2d_plan(const Conv2d& p, Direction, bool exact, Conv2dPlan* plan) {
-  *plan = choose<T>(p, exact);
+void conv2d_plan(const Conv2d& p, Direction direction, bool exact, Conv2dPlan* plan) {
+  *plan = choose<T>(p, direction, exact);
 }
 INSTANTIATE(conv2d_plan)
 
@@ -154,7 +180,8 @@ void conv2d_forward(const Conv2d& p, const T* x, const T* w, const T* prepared, 
     const Extended<T> wide("conv2d_forward", p, x);
     return conv2d_forward<T>(wide.problem, wide.images.get(), w, prepared, bias, residual, y);
   }
-  const auto run = p.algorithm == Algorithm::tensor_core ? conv2d_tensor_forward<T>
+  const auto run = on_wgmma<T>(p, Direction::forward)    ? conv2d_wgmma_forward<T>
+                   : on_mma(p)                           ? conv2d_tensor_forward<T>
                    : p.algorithm == Algorithm::depthwise ? conv2d_depthwise_forward<T>
                                                          : conv2d_direct_forward<T>;
   run(p, x, w, prepared, bias, residual, y);
@@ -169,9 +196,10 @@ void conv2d_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
     conv2d_backward_input<T>(dwide.problem, dy, w, dwide.images.get());
     return dwide.fold_into("conv2d_backward_input", p, dx);
   }
-  const auto run = p.algorithm == Algorithm::tensor_core ? conv2d_tensor_backward_input<T>
-                   : p.algorithm == Algorithm::depthwise ? conv2d_depthwise_backward_input<T>
-                                                         : conv2d_direct_backward_input<T>;
+  const auto run = on_wgmma<T>(p, Direction::backward_input) ? conv2d_wgmma_backward_input<T>
+                   : on_mma(p)                               ? conv2d_tensor_backward_input<T>
+                   : p.algorithm == Algorithm::depthwise     ? conv2d_depthwise_backward_input<T>
+                                                             : conv2d_direct_backward_input<T>;
   run(p, dy, w, dx);
 }
 INSTANTIATE(conv2d_backward_input)
@@ -183,9 +211,10 @@ void conv2d_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
     const Extended<T> wide("conv2d_backward_weight", p, x);
     return conv2d_backward_weight<T>(wide.problem, dy, wide.images.get(), dw);
   }
-  const auto run = p.algorithm == Algorithm::tensor_core ? conv2d_tensor_backward_weight<T>
-                   : p.algorithm == Algorithm::depthwise ? conv2d_depthwise_backward_weight<T>
-                                                         : conv2d_direct_backward_weight<T>;
+  const auto run = on_wgmma<T>(p, Direction::backward_weight) ? conv2d_wgmma_backward_weight<T>
+                   : on_mma(p)                                ? conv2d_tensor_backward_weight<T>
+                   : p.algorithm == Algorithm::depthwise      ? conv2d_depthwise_backward_weight<T>
+                                                              : conv2d_direct_backward_weight<T>;
   run(p, dy, x, dw);
 }
 INSTANTIATE(conv2d_backward_weight)

@@ -18,12 +18,15 @@ namespace convolith::CONVOLITH_DEVICE {
 ALGORITHM(direct)
 ALGORITHM(depthwise)
 ALGORITHM(tensor)
+ALGORITHM(wgmma)
 #undef ALGORITHM
 
 // What p lacks for an algorithm, null where it fits.
 const char* conv2d_depthwise_needs(const Conv2d& p);
 template <class T>
 const char* conv2d_tensor_needs(const Conv2d& p);
+template <class T>
+const char* conv2d_wgmma_needs(const Conv2d& p, Direction direction);
 
 // One axis of a convolution, or of its input gradient, as a gather.
 struct Axis {

@@ -12,10 +12,17 @@
 
 namespace convolith::CONVOLITH_DEVICE {
 
+// A build for float alone has some kernels for halves; the others are null.
+#ifdef CONVOLITH_FLOAT_ONLY
+#define OPTIONAL __attribute__((weak))
+#else
+#define OPTIONAL
+#endif
+
 // Declares the kernels of kernels.inc: arrays as in runtime.hpp, channels last.
 #define KERNEL(name, Problem, ...) \
   template <class T>               \
-  void name(const Problem& p, __VA_ARGS__);
+  OPTIONAL void name(const Problem& p, __VA_ARGS__);
 #include "../kernels.inc"
 #undef KERNEL
 
@@ -59,6 +66,7 @@ cudaStream_t current_stream();  // that this thread's kernels go to
 // Throws std::runtime_error, naming the kernel and its launch, if the launch failed.
 void check_launch(const char* name, dim3 grid, dim3 block, std::size_t shared_bytes);
 void allow_shared(const void* kernel, std::size_t bytes);  // more than 48 KiB
+bool has_wgmma();  // whether the current device has compute capability 9.0, and with it wgmma.hpp's instructions
 
 // Runs kernel(arguments...) on a grid.
 template <class... P, class... A>
@@ -68,13 +76,16 @@ void launch(const char* name, void (*kernel)(P...), dim3 grid, dim3 block, std::
   check_launch(name, grid, block, shared_bytes);
 }
 #define SHARED(name, ...) __shared__ Same<__VA_ARGS__> name
-#define DYNAMIC_SHARED(name, T)                              \
-  extern __shared__ __align__(128) unsigned char dynamic_[]; \
+#define DYNAMIC_SHARED(name, T)                               \
+  extern __shared__ __align__(1024) unsigned char dynamic_[]; \
   T* name = reinterpret_cast<T*>(dynamic_)
 
 #else
 
 emu::Observer* observer();  // of this build's kernels: null, or what checks or counts their accesses
+constexpr bool has_wgmma() {
+  return true;
+}
 
 template <class... P, class... A>
 void launch(const char* name, void (*kernel)(P...), dim3 grid, dim3 block, std::size_t shared_bytes, A... arguments) {

@@ -225,6 +225,14 @@ void allow_shared(const void* kernel, std::size_t bytes) {
         "cudaFuncSetAttribute");
 }
 
+bool has_wgmma() {
+  int device = 0, major = 0, minor = 0;
+  check(cudaGetDevice(&device), "cudaGetDevice");
+  check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "cudaDeviceGetAttribute");
+  check(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device), "cudaDeviceGetAttribute");
+  return major == 9 && minor == 0;
+}
+
 void* acquire_scratch(std::int64_t bytes) {
   return acquire(bytes);
 }

@@ -5,20 +5,14 @@
 #define CONVOLITH_TEXT_(x) #x
 #define CONVOLITH_TEXT(x) CONVOLITH_TEXT_(x)
 
-#ifdef CONVOLITH_FLOAT_ONLY
-#define HALF(name, T) nullptr
-#else
-#define HALF(name, T) &name<T>
-#endif
-
 namespace convolith::CONVOLITH_DEVICE {
 
 void fill(Tables& tables) {
-#define KERNEL(name, Problem, ...)                                                             \
-  tables.f32.name = {#name, CONVOLITH_TEXT(CONVOLITH_DEVICE), &name<float>};                   \
-  tables.f64.name = {#name, CONVOLITH_TEXT(CONVOLITH_DEVICE) " float64", nullptr};             \
-  tables.f16.name = {#name, CONVOLITH_TEXT(CONVOLITH_DEVICE) " float16", HALF(name, float16)}; \
-  tables.bf16.name = {#name, CONVOLITH_TEXT(CONVOLITH_DEVICE) " bfloat16", HALF(name, bfloat16)};
+#define KERNEL(name, Problem, ...)                                                        \
+  tables.f32.name = {#name, CONVOLITH_TEXT(CONVOLITH_DEVICE), &name<float>};              \
+  tables.f64.name = {#name, CONVOLITH_TEXT(CONVOLITH_DEVICE) " float64", nullptr};        \
+  tables.f16.name = {#name, CONVOLITH_TEXT(CONVOLITH_DEVICE) " float16", &name<float16>}; \
+  tables.bf16.name = {#name, CONVOLITH_TEXT(CONVOLITH_DEVICE) " bfloat16", &name<bfloat16>};
 #include "../kernels.inc"
 #undef KERNEL
 }

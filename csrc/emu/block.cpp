@@ -1,42 +1,34 @@
 #include "block.hpp"
 
-#include <cstring>
 #include <memory>
+#include <set>
 #include <stdexcept>
 #include <utility>
 #include <vector>
 
 #include "fiber.hpp"
 #include "observer.hpp"
+#include "shared_memory.hpp"
 
 namespace convolith::emu {
 namespace {
 
-constexpr int lanes_of_warp = 32, most_threads = 1024;
-constexpr std::size_t stack_bytes = 64 * 1024, shared_capacity = 227 * 1024;  // shared: what an H100 gives a block
-constexpr std::size_t arena_bytes = 1024 * 1024, gap = 4096;  // between arrays in shared memory that is watched
+constexpr int lanes_of_warp = 32, lanes_of_group = 128, most_threads = 1024;
+constexpr std::size_t stack_bytes = 64 * 1024;
 
-enum class State : std::uint8_t { fresh, ready, at_barrier, at_meeting, paused, done };
+enum class State : std::uint8_t { fresh, ready, at_barrier, at_meeting, waiting, paused, done };
 
 struct Thread {
   Fiber fiber;
   State state;
   int stack;
-  int line;  // of the barrier that it waits at
+  int line;  // of what it waits at
   bool vote;
   unsigned mask;  // of the meeting that it waits for
   int what;
   void* given;
+  Condition true_of;  // given, when a waiting thread may go on
   Index index;
-};
-
-struct Slot {
-  const char* name;
-  std::size_t offset;
-};
-
-struct alignas(1024) Page {  // what the strictest instruction on shared memory asks for
-  char bytes[1024];
 };
 
 // The block that runs, and the fibers that its threads take turns in.  One per host thread.
@@ -52,9 +44,10 @@ class Block {
   [[noreturn]] void fail(std::string why);
   Votes wait(int line, bool vote);
   void meet(unsigned mask, int what, void* given, Complete complete);
+  void meet_group(int what, void* given, CompleteGroup complete);
+  void wait_until(Condition true_of, void* it, int line);
   void pause();
-  void* shared(const char* name, std::size_t bytes, std::size_t alignment);
-  char* dynamic_shared() { return arena_[0].bytes; }
+  SharedMemory& shared() { return shared_; }
 
  private:
   static void enter();
@@ -62,6 +55,7 @@ class Block {
   Thread* next();
   void become(Thread* next);
   bool release_paused();
+  bool release_waiting();
   bool release_barrier();
   void go_on(Fiber& from);
   std::uint64_t random() {
@@ -73,9 +67,7 @@ class Block {
   std::vector<Thread> threads_;
   std::vector<int> free_stacks_;
   std::unique_ptr<char[]> stacks_;
-  std::unique_ptr<Page[]> arena_;
-  std::size_t arena_used_ = 0, shared_bytes_ = 0;  // with and without the gaps
-  std::vector<Slot> slots_;
+  SharedMemory shared_;
   Fiber host_;
   Thread* running_ = nullptr;
   int live_ = 0, waiting_ = 0, turn_ = 0;
@@ -108,7 +100,7 @@ Thread* Block::next() {
       if (t.state == State::fresh || t.state == State::ready) return &t;
       turn_ = order_ == Order::backward ? (turn_ == 0 ? n - 1 : turn_ - 1) : (turn_ + 1 == n ? 0 : turn_ + 1);
     }
-    if (!release_paused() && !release_barrier()) break;
+    if (!release_paused() && !release_waiting() && !release_barrier()) break;
   }
   return nullptr;
 }
@@ -121,6 +113,17 @@ bool Block::release_paused() {
     any = any || lanes != 0;
     for (std::size_t i = 0; i < lanes_of_warp; ++i)
       if (lanes >> i & 1) threads_[first + i].state = State::ready;
+  }
+  return any;
+}
+
+// Lets threads go on that have waited for something to become true.
+bool Block::release_waiting() {
+  bool any = false;
+  for (Thread& t : threads_) {
+    if (t.state != State::waiting || !t.true_of(t.given)) continue;
+    t.state = State::ready;
+    any = true;
   }
   return any;
 }
@@ -145,20 +148,22 @@ bool Block::release_barrier() {
 }
 
 std::string Block::deadlock() const {
-  int at_meeting = 0, line = 0, other = 0;
-  for (const Thread& t : threads_) {
-    at_meeting += t.state == State::at_meeting;
-    if (t.state != State::at_barrier) continue;
-    if (line == 0) line = t.line;
-    if (t.line != line) other = t.line;
-  }
+  const auto count = [&](State state, const char* where) -> std::string {
+    int n = 0;
+    std::set<int> lines;
+    for (const Thread& t : threads_)
+      if (t.state == state) ++n, lines.insert(t.line);
+    if (n == 0) return {};
+    std::string s = std::to_string(n) + where;
+    if (state == State::at_meeting) return s + ", ";
+    const char* before = lines.size() > 1 ? "s of lines " : " of line ";
+    for (const int line : lines) s += before + std::to_string(line), before = " and ";
+    return s + ", ";
+  };
   const int returned = static_cast<int>(threads_.size()) - live_;
-  std::string s = "threads of block " + text(here.block) + " wait for ever: ";
-  if (waiting_)
-    s += std::to_string(waiting_) + " at the barrier" + (other ? "s" : "") + " of line" + (other ? "s " : " ");
-  if (waiting_) s += std::to_string(line) + (other ? " and " + std::to_string(other) : "");
-  if (at_meeting) s += (waiting_ ? ", " : "") + std::to_string(at_meeting) + " for other lanes of their warp";
-  return s + ", " + std::to_string(returned) + (returned == 1 ? " has" : " have") + " returned";
+  return "threads of block " + text(here.block) + " wait for ever: " + count(State::at_barrier, " at the barrier") +
+         count(State::waiting, " at the mbarrier") + count(State::at_meeting, " for other lanes of their warp") +
+         std::to_string(returned) + (returned == 1 ? " has" : " have") + " returned";
 }
 
 void Block::become(Thread* next) {
@@ -239,24 +244,35 @@ void Block::meet(unsigned mask, int what, void* given, Complete complete) {
     if (i != lane && (mask >> i & 1)) warp[i].state = State::ready;
 }
 
+void Block::meet_group(int what, void* given, CompleteGroup complete) {
+  Thread& self = *running_;
+  const int first = here.linear / lanes_of_group * lanes_of_group;
+  if (first + lanes_of_group > static_cast<int>(threads_.size())) fail("a warpgroup needs 128 threads");
+  Thread* group = threads_.data() + first;
+  self.mask = 0, self.what = what, self.given = given;
+  void* all[lanes_of_group];
+  for (int i = 0; i < lanes_of_group; ++i) {
+    const bool here_too = group[i].state == State::at_meeting && group[i].mask == 0 && group[i].what == what;
+    if (&group[i] != &self && !here_too) {
+      self.state = State::at_meeting;
+      return go_on(self.fiber);
+    }
+    all[i] = group[i].given;
+  }
+  complete(all);
+  for (int i = 0; i < lanes_of_group; ++i) group[i].state = State::ready;
+}
+
+void Block::wait_until(Condition true_of, void* it, int line) {
+  Thread& self = *running_;
+  self.state = State::waiting;
+  self.true_of = true_of, self.given = it, self.line = line;
+  go_on(self.fiber);
+}
+
 void Block::pause() {
   running_->state = State::paused;
   go_on(running_->fiber);
-}
-
-void* Block::shared(const char* name, std::size_t bytes, std::size_t alignment) {
-  for (const Slot& s : slots_)
-    if (s.name == name) return dynamic_shared() + s.offset;
-  const std::size_t offset = (arena_used_ + alignment - 1) / alignment * alignment;
-  shared_bytes_ += bytes;
-  if (shared_bytes_ > shared_capacity) fail("more shared memory than a block can have");
-  arena_used_ = offset + bytes + (observer_ ? gap : 0);
-  if (arena_used_ > arena_bytes) fail("more arrays in shared memory than the emulator has room for");
-  char* array = dynamic_shared() + offset;
-  std::memset(array, 0xff, bytes);
-  slots_.push_back({name, offset});
-  if (observer_) observer_->shared_array(name, array, bytes);
-  return array;
 }
 
 void Block::begin(std::size_t shared_bytes) {
@@ -267,10 +283,7 @@ void Block::begin(std::size_t shared_bytes) {
   }
   free_stacks_.clear();
   for (int i = most_threads - 1; i >= 0; --i) free_stacks_.push_back(i);
-  slots_.clear();
-  shared_bytes_ = shared_bytes;
-  arena_used_ = shared_bytes + (observer_ ? gap : 0);
-  std::memset(dynamic_shared(), 0xff, shared_bytes);
+  shared_.begin(shared_bytes, observer_);
   live_ = static_cast<int>(threads_.size());
   waiting_ = 0;
   turn_ = order_ == Order::backward ? live_ - 1 : 0;
@@ -278,37 +291,18 @@ void Block::begin(std::size_t shared_bytes) {
   if (observer_) observer_->begin_block();
 }
 
-// For as long as a grid is watched.
-class Watch {
- public:
-  Watch(Observer* observer, const Grid& grid) : observer_(observer) {
-    if (observer) observer->begin_grid(grid);
-    watching = observer;
-  }
-  ~Watch() {
-    watching = nullptr;
-    if (observer_) observer_->end_grid();
-  }
-  Watch(const Watch&) = delete;
-  Watch& operator=(const Watch&) = delete;
-
- private:
-  Observer* observer_;
-};
-
 void Block::run(const char* name, Index grid, Index size, std::size_t shared_bytes, Order how, std::uint64_t start,
                 void (*body)(const void*), const void* arguments, Observer* observer) {
   const std::uint64_t blocks = std::uint64_t{grid.x} * grid.y * grid.z;
   constexpr std::size_t stacks_bytes = most_threads * stack_bytes;
   error_.clear();
   if (!stacks_) stacks_ = std::unique_ptr<char[]>(new char[stacks_bytes]);
-  if (!arena_) arena_ = std::unique_ptr<Page[]>(new Page[arena_bytes / sizeof(Page)]);
   threads_.resize(std::size_t{size.x} * size.y * size.z);
   order_ = how, random_ = start * 0x9E3779B97F4A7C15u + 88172645463325252u;
   body_ = body, arguments_ = arguments, observer_ = observer;
   here.block_size = size, here.grid_size = grid;
-  const Watch watch(observer, {name, shared_bytes, stacks_.get(), stacks_.get() + stacks_bytes, dynamic_shared(),
-                               dynamic_shared() + arena_bytes});
+  const Watch watch(
+      observer, {name, shared_bytes, stacks_.get(), stacks_.get() + stacks_bytes, shared_.dynamic(), shared_.end()});
   for (std::uint64_t at = 0; at < blocks && error_.empty(); ++at) {
     here.block = unravel(how == Order::backward ? blocks - 1 - at : at, grid);
     begin(shared_bytes);
@@ -356,14 +350,20 @@ Votes wait_for_block(int line, bool vote) {
 void meet_warp(unsigned mask, int what, void* given, Complete complete) {
   block->meet(mask, what, given, complete);
 }
+void meet_warpgroup(int what, void* given, CompleteGroup complete) {
+  block->meet_group(what, given, complete);
+}
+void wait_until(Condition true_of, void* it, int line) {
+  block->wait_until(true_of, it, line);
+}
 void pause_thread() {
   block->pause();
 }
 void* shared_memory(const char* name, std::size_t bytes, std::size_t alignment) {
-  return block->shared(name, bytes, alignment);
+  return block->shared().array(name, bytes, alignment);
 }
 void* dynamic_shared_memory() {
-  return block->dynamic_shared();
+  return block->shared().dynamic();
 }
 
 void run_grid(const char* name, Index grid, Index size, std::size_t shared_bytes, void (*body)(const void*),

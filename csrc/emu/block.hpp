@@ -55,6 +55,14 @@ Votes wait_for_block(int line, bool vote);
 using Complete = void (*)(void* const (&given)[32], unsigned mask);
 void meet_warp(unsigned mask, int what, void* given, Complete complete);
 
+// The same of the 128 threads of a warpgroup.
+using CompleteGroup = void (*)(void* const (&given)[128]);
+void meet_warpgroup(int what, void* given, CompleteGroup complete);
+
+// Waits, in source line `line`, until true_of(it), which is asked when no other thread of the block can go on.
+using Condition = bool (*)(void* it);
+void wait_until(Condition true_of, void* it, int line);
+
 // Waits until the grid's observer lets the thread go on, which it does when no thread of the block can.
 void pause_thread();
 

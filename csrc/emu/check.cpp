@@ -55,6 +55,13 @@ class Checker final : public Observer {
   void access(Access what, const void* p, std::size_t bytes, std::size_t alignment, const void* code) override;
   void barrier() override { clocks_.barrier(); }
   void sync_warp(unsigned lanes) override { clocks_.sync_warp(position().linear, lanes); }
+  void arrive(const void* mbarrier) override { clocks_.arrive(position().linear, mbarrier); }
+  void complete(const void* mbarrier) override { clocks_.complete(mbarrier); }
+  void wait(const void* mbarrier) override { clocks_.wait(position().linear, mbarrier); }
+  void landed(const void* p, std::size_t bytes) override;
+  void operand(const void* p, std::size_t bytes, const void* code) override {
+    access(Access::read, p, bytes, bytes, code);
+  }
 
  private:
   Array* global_array(const char* p);
@@ -181,6 +188,11 @@ void Checker::access(Access what, const void* address, std::size_t bytes, std::s
            source_line(race.earlier.code) +
            (clocks_.of_this_block(race.earlier) ? ": no barrier is between them" : ": nothing orders the two blocks"));
   if (writes) array->shadow.mark(at, n, what == Access::write);
+}
+
+void Checker::landed(const void* address, std::size_t bytes) {
+  const auto* p = static_cast<const char*>(address);
+  if (Array* array = find(p)) array->shadow.mark(p - array->begin, static_cast<std::int64_t>(bytes), true);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #define __host__
 #define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
+#define __grid_constant__
 #define __align__(bytes) __attribute__((aligned(bytes)))
 #define __restrict__ __restrict
 #define CONVOLITH_INLINE inline __attribute__((always_inline))

@@ -10,23 +10,46 @@ namespace convolith::emu {
 
 void Clocks::begin_grid(int threads) {
   grid_ = period_ + 1;
-  warps_.assign(static_cast<std::size_t>(threads + 31) / 32, Warp{});
-  for (Warp& w : warps_)
-    for (int i = 0; i < 32; ++i) w.known[i][i] = 1;
+  const auto n = static_cast<std::size_t>(threads);
+  known_.assign(n, Known(n));
+  for (std::size_t i = 0; i < n; ++i) known_[i][i] = 1;
+}
+
+void Clocks::begin_block() {
+  block_ = ++period_;
+  mbarriers_.clear();
+}
+
+void Clocks::join(Known& known, const Known& other) {
+  if (known.size() < other.size()) known.resize(other.size());
+  for (std::size_t i = 0; i < other.size(); ++i) known[i] = std::max(known[i], other[i]);
 }
 
 void Clocks::sync_warp(int thread, unsigned lanes) {
-  Warp& w = warps_[static_cast<std::size_t>(thread) / 32];
-  std::uint32_t all[32] = {};
-  for (int i = 0; i < 32; ++i) {
+  const auto first = static_cast<std::size_t>(thread / 32 * 32);
+  Known all;
+  for (std::size_t i = 0; i < 32; ++i)
+    if (lanes >> i & 1) join(all, known_[first + i]);
+  for (std::size_t i = 0; i < 32; ++i) {
     if (!(lanes >> i & 1)) continue;
-    for (int j = 0; j < 32; ++j) all[j] = std::max(all[j], w.known[i][j]);
+    known_[first + i] = all;
+    ++known_[first + i][first + i];
   }
-  for (int i = 0; i < 32; ++i) {
-    if (!(lanes >> i & 1)) continue;
-    std::memcpy(w.known[i], all, sizeof all);
-    ++w.known[i][i];
-  }
+}
+
+void Clocks::arrive(int thread, const void* mbarrier) {
+  const auto i = static_cast<std::size_t>(thread);
+  join(mbarriers_[mbarrier].so_far, known_[i]);
+  ++known_[i][i];
+}
+
+void Clocks::complete(const void* mbarrier) {
+  Heard& heard = mbarriers_[mbarrier];
+  heard.by_waiting = heard.so_far;
+}
+
+void Clocks::wait(int thread, const void* mbarrier) {
+  join(known_[static_cast<std::size_t>(thread)], mbarriers_[mbarrier].by_waiting);
 }
 
 void Shadow::mark(std::int64_t at, std::int64_t bytes, bool written) {

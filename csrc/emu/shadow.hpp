@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -11,22 +12,25 @@ namespace convolith::emu {
 // A use of some bytes by one thread.  Periods count the barriers of all blocks that have run; 0 is before all of them.
 struct Use {
   std::uint64_t period : 48, thread : 10, atomic : 1;
-  std::uint32_t clock;  // of the thread among the lanes of its warp
+  std::uint32_t clock;  // of the thread
   std::uint32_t code;
 };
 
 // Which uses come before what the running thread does now: those of earlier grids, those before the block's last
-// barrier, its own, and those of lanes that it has met in __syncwarp since (vector clocks: Mattern 1989).  Nothing
-// orders blocks.
+// barrier, its own, and those of threads that it has heard of since, through __syncwarp or an mbarrier (vector clocks:
+// Mattern 1989).  Nothing orders blocks.
 class Clocks {
  public:
   void begin_grid(int threads);
-  void begin_block() { block_ = ++period_; }
+  void begin_block();
   void barrier() { ++period_; }
   void sync_warp(int thread, unsigned lanes);
+  void arrive(int thread, const void* mbarrier);
+  void complete(const void* mbarrier);
+  void wait(int thread, const void* mbarrier);
 
   Use now(int thread, bool atomic, std::uint32_t code) const {
-    return {period_, static_cast<unsigned>(thread), atomic, warps_[thread / 32].known[thread % 32][thread % 32], code};
+    return {period_, static_cast<unsigned>(thread), atomic, known_[thread][thread], code};
   }
   bool of_this_grid(const Use& use) const { return use.period >= grid_; }
   bool of_this_block(const Use& use) const { return use.period >= block_; }
@@ -35,15 +39,18 @@ class Clocks {
     if (!of_this_grid(use)) return true;
     if (!of_this_block(use)) return shared;
     if (use.period < period_ || static_cast<int>(use.thread) == thread) return true;
-    return static_cast<int>(use.thread) / 32 == thread / 32 &&
-           warps_[thread / 32].known[thread % 32][use.thread % 32] >= use.clock;
+    return known_[thread][use.thread] >= use.clock;
   }
 
  private:
-  struct Warp {
-    std::uint32_t known[32][32];  // known[i][j]: what lane i knows of lane j's clock
+  using Known = std::vector<std::uint32_t>;  // of each thread's clock
+  struct Heard {
+    Known so_far, by_waiting;  // who waits hears of the phases that are complete
   };
-  std::vector<Warp> warps_;
+  static void join(Known& known, const Known& other);
+
+  std::vector<Known> known_;               // by each thread
+  std::map<const void*, Heard> mbarriers_;  // of this block
   std::uint64_t period_ = 0, grid_ = 0, block_ = 0;
 };
 

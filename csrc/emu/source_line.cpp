@@ -24,7 +24,8 @@ std::string file_name(const std::string& path) {
 int keep_line(void* line, std::uintptr_t, const char* file, int number, const char*) {
   if (!file) return 0;
   *static_cast<std::string*>(line) = file_name(file) + ":" + std::to_string(number);
-  for (const char* instructions : {"emu/cuda.hpp", "cuda/async_copy.hpp", "cuda/tensor_core.hpp"})
+  for (const char* instructions : {"emu/cuda.hpp", "cuda/async_copy.hpp", "cuda/mbarrier.hpp", "cuda/tensor_core.hpp",
+                                   "cuda/tensor_map.hpp", "cuda/wgmma.hpp"})
     if (std::string(file).ends_with(instructions)) return 0;
   return 1;
 }

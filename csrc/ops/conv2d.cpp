@@ -12,8 +12,9 @@ Algorithm algorithm_named(const Check& check, const Text& arg) {
   const std::string& name = check.string(arg, "algo");
   for (int i = 0; i < static_cast<int>(std::size(algorithm_names)); ++i)
     if (name == algorithm_names[i]) return static_cast<Algorithm>(i);
-  check.value_error("algo must be 'auto', 'direct', 'gemm', 'depthwise', 'winograd' or 'tensor_core', got '", name,
-                    "'");
+  check.value_error(
+      "algo must be 'auto', 'direct', 'gemm', 'depthwise', 'winograd', 'tensor_core', 'mma' or 'wgmma', got '", name,
+      "'");
 }
 
 PaddingMode mode_named(const Check& check, const Text& arg) {
@@ -122,7 +123,8 @@ Conv2dReport conv2d_plan(const Text& direction, const ShapeArg& input_shape, con
   by_dtype(*named, [&]<class T>(T) { chosen = plan<T>(check, where, which, p); });
   const std::int64_t weights = p.K * (p.C / p.G) * p.R * p.S;
   const std::int64_t elements = p.N * p.C * p.H * p.W + weights + p.N * p.K * p.P * p.Q;
-  return {name_of(p.algorithm), chosen.reason, 2 * p.N * p.P * p.Q * weights, elements * item_size(*named)};
+  return {name_of(p.algorithm), std::string(chosen.reason) + chosen.detail, 2 * p.N * p.P * p.Q * weights,
+          elements * item_size(*named)};
 }
 
 MaybeArray conv2d_prepare_weight(const Array& w, const ShapeArg& input_shape, const Conv2dOptions& options) {

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from convolith import _C
 
 Array = NDArray[Any]
-INEXACT = ("winograd", "tensor_core")  # those that round more than a plain sum
+INEXACT = ("winograd", "tensor_core", "mma", "wgmma")  # those that round more than a plain sum
 HALVES = ("float16", "bfloat16")  # whose products a tensor core does not round
 
 
@@ -21,11 +21,12 @@ class Conv2dPlan(NamedTuple):
     Attributes
     ----------
     algo : str
-        'direct', 'gemm', 'depthwise', 'winograd' or 'tensor_core'.
+        'direct', 'gemm', 'depthwise', 'winograd' or 'tensor_core'; 'mma' or 'wgmma' where one of
+        them was asked for.
     isa : str
         The instruction set whose kernel runs, or the device.
     reason : str
-        Why this one.
+        Why this one; of tensor cores also by which instruction.
     exact : bool
         Whether each output is one sum of products, rounded as such.
     flops : int

@@ -226,7 +226,9 @@ def _parser() -> argparse.ArgumentParser:
     count.add_argument("--stride", type=_pair, default=(1, 1), metavar="N[,N]")
     count.add_argument("--padding", type=_pair, default=(0, 0), metavar="N[,N]")
     count.add_argument("--groups", type=_positive_int, default=1, metavar="N")
-    count.add_argument("--algo", default="auto", help="auto, direct, depthwise or tensor_core")
+    count.add_argument(
+        "--algo", default="auto", help="auto, direct, depthwise, tensor_core, mma or wgmma"
+    )
     count.add_argument("--device", choices=("emu",), default="emu", help="default emu")
     count.add_argument("--json", type=Path, metavar="FILE", help="write the counts there, too")
 

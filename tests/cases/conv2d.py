@@ -191,7 +191,21 @@ CONV2D: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
     ),
     "eights_1x1": ((1, 264, 6, 5), (136, 264, 1, 1), {}),
     "eights_reflect": ((2, 8, 9, 8), (16, 8, 5, 5), {"padding": 2, "padding_mode": "reflect"}),
+    "eights_uneven": (
+        (3, 72, 7, 6),
+        (80, 72, 3, 2),
+        {"stride": (2, 3), "padding": (2, 0, 1, 3), "dilation": (1, 2)},
+    ),
+    "eights_stride3_over_kernel": ((2, 40, 8, 9), (24, 40, 1, 2), {"stride": 3}),
+    "eights_many_steps": ((2, 136, 5, 5), (72, 136, 3, 3), {"padding": 1}),
+    "sixty_fours_groups": ((1, 128, 6, 7), (128, 64, 3, 3), {"padding": 1, "groups": 2}),
     "blocks": ((3, 130, 14, 15), (35, 130, 3, 3), {"stride": 2, "padding": 1}),
+}
+# What takes wgmma to its larger tiles, forward and for the input's gradient.
+WGMMA_TILES: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
+    "tall": ((2, 64, 92, 93), (64, 64, 1, 1), {}),
+    "large": ((1, 128, 92, 93), (128, 128, 1, 1), {}),
+    "huge": ((2, 128, 93, 95), (128, 128, 2, 3), {}),
 }
 _WITHOUT_BIAS = {"1x1", "valid", "few", "groups2"}
 _EXACT_TOO = {
@@ -251,12 +265,22 @@ _ALGORITHMS = {
         for name, (x, w, options) in CONV2D.items()
         if w[1] % 4 == 0 and w[0] // options.get("groups", 1) % 4 == 0
     ],
+    "mma": ["eights_uneven", "sixty_fours_groups"],  # which tensor_core gives to wgmma
+    "wgmma": [
+        *(name for name in CONV2D if name.startswith("eights") and "groups" not in name),
+        "sixty_fours_groups",
+        *WGMMA_TILES,
+    ],
 }
 
 
 def _takes_halves(algo: str, filters: int, per_group: int) -> bool:
     """Tensor cores take pieces of 16 bytes: four floats, or eight halves."""
     return algo != "tensor_core" or (filters % 8 == 0 and per_group % 8 == 0)
+
+
+def _takes_floats(algo: str) -> bool:
+    return algo != "wgmma"
 
 
 def _serves(algo: str, column: str, options: dict[str, Any], multiplies: bool) -> bool:
@@ -273,7 +297,7 @@ def _serves(algo: str, column: str, options: dict[str, Any], multiplies: bool) -
 def _conv2d_rows(
     name: str, values: Callable[..., np.ndarray], algo: str, suffix: str = "", exact: bool = False
 ) -> None:
-    x, w, options = CONV2D[name]
+    x, w, options = (CONV2D | WGMMA_TILES)[name]
     one_channel = {key: value for key, value in options.items() if key != "groups"}
     plane = reference.conv2d_forward(
         np.zeros((1, 1, *x[2:])), np.zeros((1, 1, *w[2:])), **one_channel
@@ -306,6 +330,7 @@ def _conv2d_rows(
                 exact=exact,
                 algo=algo,
                 halves=halves,
+                floats=_takes_floats(algo),
             )
 
 
@@ -337,7 +362,8 @@ def _epilogue_rows(name: str, algo: str) -> None:
             return arguments, {**options, **more}
 
         row = "_".join([name, algo, activation] + ["residual"] * has_residual)
-        case("conv2d_forward", row, build, prod(w[1:]), algo=algo)
+        floats = _takes_floats(algo)
+        case("conv2d_forward", row, build, prod(w[1:]), algo=algo, floats=floats)
 
 
 for _name, _algo in [
@@ -351,5 +377,6 @@ for _name, _algo in [
     ("depthwise_small_images", "depthwise"),
     ("depthwise_bands", "depthwise"),
     ("tiles", "tensor_core"),
+    ("eights_uneven", "wgmma"),
 ]:
     _epilogue_rows(_name, _algo)

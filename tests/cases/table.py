@@ -23,6 +23,7 @@ class Case:
     exact: bool = False  # the result must equal the reference's, rounded
     algo: str = "auto"  # the one asked for by name, which not every backend has
     halves: bool = True  # whether that one takes float16 and bfloat16
+    floats: bool = True  # and float32
 
 
 CASES: dict[str, list[Case]] = {}

@@ -39,7 +39,7 @@ class Conv2d(Module):
         float32 or float64.
     activation : {'identity', 'relu'}
         Applied to the result while it is in cache.
-    algo : {'auto', 'direct', 'gemm', 'depthwise', 'winograd', 'tensor_core'}
+    algo : {'auto', 'direct', 'gemm', 'depthwise', 'winograd', 'tensor_core', 'mma', 'wgmma'}
         How it is computed; `convolith.primitives.conv2d_plan` tells what 'auto' chooses.
 
     Attributes

@@ -120,11 +120,12 @@ def conv2d_forward(
         Added to the result before the activation.
     activation : 'identity' or 'relu'
         Applied last.
-    algo : 'auto', 'direct', 'gemm', 'depthwise', 'winograd' or 'tensor_core'
+    algo : 'auto', 'direct', 'gemm', 'depthwise', 'winograd', 'tensor_core', 'mma' or 'wgmma'
         How it is computed; `conv2d_plan` tells what 'auto' chooses and why. All but two are exact:
         each output is one sum of products, rounded as such. Winograd's F(4x4, 3x3) loses about one
         decimal digit; a GPU's tensor cores round x and w to TF32, three digits, and serve only when
-        asked for. `convolith.exact` forbids both. The reference has one way only.
+        asked for. `convolith.exact` forbids both. 'mma' and 'wgmma' are tensor cores by one of
+        their instructions. The reference has one way only.
     prepared : array, optional
         What `convolith.primitives.conv2d_prepare_weight` made of w for these shapes and options.
     out : (N, K, P, Q), optional
