@@ -27,6 +27,7 @@ COPIED = ("csrc", "python", "cmake", "tests", "CMakeLists.txt", "pyproject.toml"
 # The CPU's kernels have to be there but never run, and nobody counts: these need no optimisation.
 CMAKE = """cmake_language(DEFER CALL target_compile_options emu PRIVATE -O2)
 cmake_language(DEFER CALL target_compile_options kernels_emu_counted PRIVATE -O0)
+cmake_language(DEFER CALL target_compile_options convolutions_emu_counted PRIVATE -O0)
 """
 # pytest, without the finder of an editable installation, which comes before PYTHONPATH.
 PYTEST = """import sys

@@ -6,12 +6,13 @@ import math
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
 
 import convolith as cv
-from convolith import _C
+from convolith import _C, primitives
 from emu.library import BUILDS, HERE, ORDERS, Floats, Library, compile_library
 
 N = 1024  # elements of an array, in 8 blocks of 128 threads
@@ -60,6 +61,7 @@ RIGHT: dict[str, Callable[[Floats], Floats]] = {
     "copy_bytes": np.copy,
     "reverse_block": reversed_blocks,
     "reverse_block_dynamic": reversed_blocks,
+    "reverse_block_mbarrier": reversed_blocks,
     "sum_warp_in_shared": warp_sums,
     "sum_warp_by_shuffle": warp_sums,
     "transpose": transposed,
@@ -129,6 +131,7 @@ RACES = {
     "no_syncwarp": ("(reads|writes) 4", NO_BARRIER),
     "shuffle_for_syncwarp": ("reads 4", NO_BARRIER),
     "syncwarp_between_warps": ("(reads|writes) 4", NO_BARRIER),
+    "mbarrier_of_another_phase": ("(reads|writes) 4", rf"at byte \d+ of {TILE}, {NO_BARRIER}"),
     "same_place": ("writes 4", f"at byte 0 of {ARRAY}, {NO_BARRIER}"),
     "same_place_in_all_blocks": ("writes 4", rf"at byte \d+ of {ARRAY}, {NO_ORDER}"),
     "read_what_a_block_wrote": ("(reads|writes) 4", rf"at byte \d+ of {ARRAY}, {NO_ORDER}"),
@@ -183,6 +186,7 @@ def test_a_report_leaves_nothing_behind(library: Library) -> None:
 BLOCKED = {
     "two_barriers": r"128 at the barriers of lines \d+ and \d+, 0 have returned",
     "return_before_barrier": r"127 at the barrier of line \d+, 1 has returned",
+    "missing_arrival": r"128 at the mbarrier of line \d+, 0 have returned",
     "missing_lane": r"124 for other lanes of their warp, 4 have returned",
     "two_meetings": r"128 for other lanes of their warp, 0 have returned",
 }
@@ -289,6 +293,29 @@ def test_dlpack_shares_memory_under_the_logical_shape(shape: tuple[int, ...]) ->
 @only_emu
 def test_what_is_emulated_has_no_cuda_array_interface() -> None:
     assert not hasattr(cv.tensor([1.0]).to("emu")._array, "__cuda_array_interface__")
+
+
+@only_emu
+def test_a_plan_says_which_instruction_of_tensor_cores() -> None:
+    def reason(channels: int, direction: str = "forward", **options: Any) -> str:
+        groups = options.get("groups", 1)
+        x, w = (2, channels, 8, 8), (8 * groups, channels // groups, 3, 3)
+        return primitives.conv2d_plan(
+            direction, x, w, device="emu", dtype="float16", **options
+        ).reason
+
+    assert reason(64) == "by wgmma"
+    assert reason(64, algo="tensor_core") == "by wgmma"
+    assert re.match("by mma; wgmma would need 32 channels", reason(16))
+    assert re.match("by mma; wgmma would need 32 channels", reason(64, "backward_input"))
+    assert re.match("by mma; wgmma would need strides up to 8", reason(64, padding=130))
+    assert reason(16, algo="wgmma") == reason(64, algo="mma") == "asked for"
+    with pytest.raises(ValueError, match="algo='wgmma' needs float16 or bfloat16"):
+        primitives.conv2d_plan("forward", (2, 64, 8, 8), (8, 64, 3, 3), device="emu", algo="wgmma")
+    with pytest.raises(
+        ValueError, match="algo='wgmma' needs multiples of 64 channels and of 64 filters"
+    ):
+        reason(64, groups=2, algo="wgmma")
 
 
 def checked_half() -> None:

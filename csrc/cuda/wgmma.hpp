@@ -27,7 +27,7 @@ using emu::shared_address;
 __device__ __forceinline__ std::uint64_t describe(const void* first, int leading, int stride) {
   const std::uint64_t swizzle_of_128_bytes = std::uint64_t{1} << 62;
   return swizzle_of_128_bytes | std::uint64_t{static_cast<unsigned>(stride) >> 4} << 32 |
-         std::uint64_t{static_cast<unsigned>(leading) >> 4} << 16 | (shared_address(first) & 0x3ffffu) >> 4;
+         std::uint64_t{static_cast<unsigned>(leading) >> 4} << 16 | shared_address(first) >> 4;
 }
 
 #ifdef __CUDACC__

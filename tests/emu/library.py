@@ -33,7 +33,7 @@ CHECKED = [
 ]
 COUNTED = [*CHECKED, "-fsanitize-coverage=trace-pc"]
 BUILDS = {"emu": ["-O1"], "emu_checked": CHECKED, "emu_counted": COUNTED}
-NOT_NEEDED = {"runtime", "async_copy", "tensor_core"}  # of csrc/emu/
+NOT_NEEDED = {"runtime", "async_copy", "tensor_core", "tensor_map", "wgmma"}  # of csrc/emu/
 
 ORDERS = ["forward", "backward", "random"]
 ACCESSES = ["read", "write", "atomic", "pending"]

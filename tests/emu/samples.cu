@@ -3,6 +3,7 @@
 #include "samples.hpp"
 
 #include "cuda/launch.hpp"
+#include "cuda/mbarrier.hpp"
 
 namespace convolith::CONVOLITH_DEVICE {
 namespace {
@@ -35,6 +36,17 @@ __global__ void reverse_block(const float* x, float* y, int n) {
   const int t = static_cast<int>(threadIdx.x), i = index();
   tile[t] = i < n ? x[i] : 0;
   __syncthreads();
+  if (i < n) y[i] = tile[block - 1 - t];
+}
+__global__ void reverse_block_mbarrier(const float* x, float* y, int n) {
+  SHARED(tile, float[block]);
+  SHARED(barrier, Barrier);
+  const int t = static_cast<int>(threadIdx.x), i = index();
+  if (t == 0) init_barrier(barrier, block);
+  __syncthreads();
+  tile[t] = i < n ? x[i] : 0;
+  arrive(barrier);
+  wait(barrier, 0);
   if (i < n) y[i] = tile[block - 1 - t];
 }
 __global__ void reverse_block_dynamic(const float* x, float* y, int n) {
@@ -221,7 +233,29 @@ __global__ void atomic_and_plain(const float*, float* y, int n) {
   if (i < n) atomicAdd(&y[0], 1.f);
 }
 
+__global__ void mbarrier_of_another_phase(const float* x, float* y, int n) {
+  SHARED(tile, float[block]);
+  SHARED(barrier, Barrier);
+  const int t = static_cast<int>(threadIdx.x), i = index();
+  if (t == 0) init_barrier(barrier, block);
+  tile[t] = 0;
+  __syncthreads();
+  tile[t] = i < n ? x[i] : 0;
+  arrive(barrier);
+  wait(barrier, 1);
+  if (i < n) y[i] = tile[block - 1 - t];
+}
+
 // --- Threads that wait for ever ------------------------------------------------------------------------------------
+
+__global__ void missing_arrival(const float* x, float* y, int n) {
+  SHARED(barrier, Barrier);
+  if (threadIdx.x == 0) init_barrier(barrier, block + 1);
+  __syncthreads();
+  arrive(barrier);
+  wait(barrier, 0);
+  if (const int i = index(); i < n) y[i] = x[i];
+}
 
 __global__ void two_barriers(const float* x, float* y, int n) {
   if (threadIdx.x < 32) {
@@ -272,6 +306,7 @@ const Sample samples[] = {SAMPLE(copy),
                           SAMPLE(copy_bytes),
                           SAMPLE(reverse_block),
                           SAMPLE(reverse_block_dynamic),
+                          SAMPLE(reverse_block_mbarrier),
                           SAMPLE(sum_warp_in_shared),
                           SAMPLE(sum_warp_by_shuffle),
                           SAMPLE(count),
@@ -301,7 +336,9 @@ const Sample samples[] = {SAMPLE(copy),
                           SAMPLE(read_what_a_block_wrote),
                           SAMPLE(count_without_atomic),
                           SAMPLE(atomic_and_plain),
+                          SAMPLE(mbarrier_of_another_phase),
                           SAMPLE(two_barriers),
+                          SAMPLE(missing_arrival),
                           SAMPLE(return_before_barrier),
                           SAMPLE(missing_lane),
                           SAMPLE(two_meetings),
