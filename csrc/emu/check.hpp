@@ -2,9 +2,9 @@
 //
 // Looked for: accesses outside of every array or across the end of one; misaligned ones; reads of bytes that nobody has
 // written; two accesses to a byte by different threads, one of them a write, that no barrier, no mbarrier and no
-// __syncwarp orders (in shared memory, and in global memory between blocks too, where only atomics are forgiven).  Copies
-// and products that go on by themselves count as their thread's until somebody waits for them.  Of two waiting threads
-// that never meet, block.cpp tells.
+// __syncwarp orders (in shared memory, and in global memory between blocks too, where only atomics are forgiven).
+// Copies and products that go on by themselves count as their thread's until somebody waits for them.  Of two waiting
+// threads that never meet, block.cpp tells.
 #pragma once
 
 #include <cstdint>
