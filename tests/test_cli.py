@@ -220,11 +220,20 @@ def test_resume_where_only_the_last_checkpoint_is(run: Path, tmp_path: Path) -> 
     assert (other / BEST).is_file()
 
 
+def take_ctrl_c() -> None:
+    """As on a terminal, also where the tests run in the background and ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_leaves_a_whole_checkpoint(mnist: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     arguments = ["train", "--data", str(mnist), "--epochs", "1000000", "--out", str(out)]
     with subprocess.Popen(
-        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*COMMAND, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=take_ctrl_c,
     ) as process:
         try:
             end = time.monotonic() + 60
