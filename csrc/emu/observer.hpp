@@ -34,8 +34,8 @@ class Observer {
   virtual void multiply_add(std::int64_t /*n*/) {}  // by one instruction of a warp
   virtual void barrier() {}                         // all threads of the block have met
   virtual void sync_warp(unsigned /*lanes*/) {}     // so have these lanes of the running thread's warp
-  // An mbarrier (mbarrier.hpp).  What a thread did before it arrived, and the copies that it had begun for this barrier,
-  // come before what others do once they have waited for the phase.
+  // An mbarrier (mbarrier.hpp).  What a thread did before it arrived, and the copies that it had begun for this
+  // barrier, come before what others do once they have waited for the phase.
   virtual void arrive(const void* /*barrier*/) {}
   virtual void complete(const void* /*barrier*/) {}  // a phase of it
   virtual void wait(const void* /*barrier*/) {}

@@ -49,7 +49,7 @@ class Clocks {
   };
   static void join(Known& known, const Known& other);
 
-  std::vector<Known> known_;               // by each thread
+  std::vector<Known> known_;                // by each thread
   std::map<const void*, Heard> mbarriers_;  // of this block
   std::uint64_t period_ = 0, grid_ = 0, block_ = 0;
 };
