@@ -6,9 +6,10 @@ mostly odd: whatever is no multiple of a vector, a tile or a block goes through 
 
 # Each adds its rows.
 from cases import (  # noqa: F401
+    activation,
     batch_norm,
     conv2d,
-    elementwise,
+    dropout,
     linear,
     optimizer,
     pool2d,

@@ -1,9 +1,10 @@
-"""Flatten and concat."""
+"""Addition, concatenation, flatten."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from cases.elementwise import ELEMENTWISE
 from cases.table import case, normal
 from convolith import reference
 
@@ -58,4 +59,12 @@ for _name, _shape, _dim, _sizes in (
         _name,
         lambda rng, dtype, s=_whole, k=_sizes, d=_dim: ((normal(rng, s, dtype), list(k), d), {}),
         exact=True,
+    )
+
+for _name, _shape in ELEMENTWISE.items():
+    case(
+        "add_forward",
+        _name,
+        lambda rng, dtype, s=_shape: ((normal(rng, s, dtype), normal(rng, s, dtype)), {}),
+        exact=True,  # one rounding, of the sum of two rounded numbers
     )

@@ -1,29 +1,25 @@
 """Networks: modules, layers, functions, initial values, with PyTorch's names and defaults."""
 
 from convolith.nn import functional, init
+from convolith.nn.activation import LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
 from convolith.nn.container import ModuleList, Sequential
+from convolith.nn.conv import Conv2d
+from convolith.nn.dropout import Dropout
 from convolith.nn.fuse import fuse
-from convolith.nn.layers import BatchNorm1d, BatchNorm2d, Conv2d, Linear
+from convolith.nn.linear import Linear
+from convolith.nn.loss import CrossEntropyLoss
 from convolith.nn.module import Buffer, Handle, Module, Parameter
-from convolith.nn.simple import (
+from convolith.nn.normalization import BatchNorm1d, BatchNorm2d
+from convolith.nn.pooling import (
     AdaptiveAvgPool2d,
     AdaptiveMaxPool2d,
     AvgPool2d,
-    CrossEntropyLoss,
-    Dropout,
-    Flatten,
     GlobalAvgPool2d,
     GlobalMaxPool2d,
-    Identity,
-    LeakyReLU,
-    LogSoftmax,
     MaxPool2d,
     MinPool2d,
-    ReLU,
-    Sigmoid,
-    Softmax,
-    Tanh,
 )
+from convolith.nn.shape import Flatten, Identity
 
 __all__ = [
     "AdaptiveAvgPool2d",

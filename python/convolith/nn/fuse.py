@@ -10,9 +10,11 @@ import numpy as np
 from convolith import _C
 from convolith import primitives as P
 from convolith.device import Array, cast, to_device
-from convolith.nn.layers import BatchNorm2d, Conv2d
+from convolith.nn.activation import ReLU
+from convolith.nn.conv import Conv2d
 from convolith.nn.module import Module, Parameter
-from convolith.nn.simple import Identity, ReLU
+from convolith.nn.normalization import BatchNorm2d
+from convolith.nn.shape import Identity
 from convolith.tensor import Tensor
 
 Model = TypeVar("Model", bound=Module)

@@ -1,0 +1,17 @@
+"""What the arguments of functions and layers may be."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from convolith.device import Array
+
+IntPair = int | tuple[int, int]
+Padding = int | tuple[int, int] | tuple[int, int, int, int]
+ConvPadding = Padding | Literal["valid", "same"]
+PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
+Activation = Literal["identity", "relu"]
+Algo = Literal["auto", "direct", "gemm", "depthwise", "winograd", "tensor_core", "mma", "wgmma"]
+OutputSize = int | tuple[int | None, int | None]
+Reduction = Literal["mean", "sum", "none"]
+Gradients = tuple[Array | None, ...]
