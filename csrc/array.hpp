@@ -15,6 +15,10 @@ enum class Device : std::uint8_t { cpu, emu, cuda };
 inline bool is_half(DType dtype) {
   return dtype == DType::f16 || dtype == DType::bf16;
 }
+// Of vectors that scale x or describe it: what a kernel of x's dtype takes as Parameter<T>.
+inline DType parameter_dtype(DType x) {
+  return is_half(x) ? DType::f32 : x;
+}
 inline std::int64_t item_size(DType dtype) {
   return dtype == DType::f32 ? 4 : is_half(dtype) ? 2 : 8;
 }

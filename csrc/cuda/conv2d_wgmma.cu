@@ -26,8 +26,7 @@ TensorMap map_windows_of(const void* images, std::int64_t N, std::int64_t channe
                      {h.stride, v.stride}, pixels);
 }
 
-// --- Forward and input gradient: rows are outputs, terms (r, s, c) what their windows hold
-// ----------------------------
+// --- Forward and input gradient: rows are outputs, terms (r, s, c) what their windows hold --------------------------
 
 // Forward: x (N, H, W, C) to y (N, P, Q, K); backward: dy (N, P, Q, K) to those of dx (N, H, W, C) that axes name; w is
 // (K, R S, C/G).
@@ -100,8 +99,7 @@ void gather(const char* name, const Gather& g, const T* x, const T* w, const Out
   });
 }
 
-// --- Weight gradient: rows are filters, columns blocks of 64 channels that a tap (r, s) meets, terms positions (n, p,
-// q) -
+// --- Weight gradient: rows are filters, columns 64 channels that a tap (r, s) meets, terms positions (n, p, q) ------
 
 // dy (N P Q, K), x (N, H, W, C), dw: parts (K, R, S, C/G), each of `per_part` steps along the positions.
 template <class Tiling, class T, class U>

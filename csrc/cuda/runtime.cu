@@ -245,21 +245,31 @@ const Runtime& runtime() {
     require_device();
     std::uint64_t everything = UINT64_MAX;  // freed blocks stay in the pool, which is what makes it quick
     check(cudaMemPoolSetAttribute(pool(), cudaMemPoolAttrReleaseThreshold, &everything), "cudaMemPoolSetAttribute");
-    Runtime r{{},
-              acquire,
-              release,
-              acquire_pinned,
-              release_pinned,
-              upload,
-              download,
-              copy,
-              transpose,
-              cast,
-              fill_memory,
-              synchronize,
-              {create_stream, destroy_stream, stream_of_thread, use_stream, synchronize_stream, adopt, create_event,
-               destroy_event, record, wait, synchronize_event, milliseconds},
-              graphs};
+    Runtime r{.tables = {},
+              .acquire = acquire,
+              .release = release,
+              .acquire_pinned = acquire_pinned,
+              .release_pinned = release_pinned,
+              .upload = upload,
+              .download = download,
+              .copy = copy,
+              .transpose = transpose,
+              .cast = cast,
+              .fill = fill_memory,
+              .synchronize = synchronize,
+              .streams = {.create = create_stream,
+                          .destroy = destroy_stream,
+                          .current = stream_of_thread,
+                          .use = use_stream,
+                          .synchronize = synchronize_stream,
+                          .adopt = adopt,
+                          .create_event = create_event,
+                          .destroy_event = destroy_event,
+                          .record = record,
+                          .wait = wait,
+                          .synchronize_event = synchronize_event,
+                          .milliseconds = milliseconds},
+              .graphs = graphs};
     fill(r.tables);
     return r;
   }();

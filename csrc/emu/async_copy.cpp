@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <cstring>
+#include <unordered_map>
 #include <vector>
 
 #include "block.hpp"
 #include "observer.hpp"
+#include "of_block.hpp"
 
 namespace convolith::emu {
 namespace {
@@ -24,24 +26,12 @@ struct Queue {
   std::uint64_t groups = 0;  // closed ones
 };
 
-// The queues of a block's threads; copies that nobody waited for end with their block.
-class Queues {
- public:
-  Queue& mine() {
-    if (block_ != block_number()) {
-      block_ = block_number();
-      for (Queue& queue : queues_) queue = {};
-    }
-    const auto i = static_cast<std::size_t>(position().linear);
-    if (i >= queues_.size()) queues_.resize(i + 1);
-    return queues_[i];
-  }
+// By thread; copies that nobody waited for end with their block.
+thread_local OfBlock<std::unordered_map<int, Queue>> queues;
 
- private:
-  std::vector<Queue> queues_;
-  std::uint64_t block_ = 0;
-};
-thread_local Queues queues;
+Queue& my_queue() {
+  return (*queues)[position().linear];
+}
 
 }  // namespace
 
@@ -53,16 +43,16 @@ void begin_copy(void* shared, const void* global, std::size_t bytes, bool valid)
   if (valid) announce(Access::read, global, bytes, code);
   announce(Access::pending, shared, bytes, code);
   std::memset(shared, 0xff, bytes);
-  Queue& queue = queues.mine();
+  Queue& queue = my_queue();
   queue.copies.push_back({shared, valid ? global : nullptr, bytes, queue.groups, code});
 }
 
 void close_copy_group() {
-  ++queues.mine().groups;
+  ++my_queue().groups;
 }
 
 void wait_for_copies(int most) {
-  Queue& queue = queues.mine();
+  Queue& queue = my_queue();
   auto copy = queue.copies.begin();
   for (; copy != queue.copies.end() && copy->group + static_cast<unsigned>(most) < queue.groups; ++copy) {
     announce(Access::write, copy->to, copy->bytes, copy->code);

@@ -8,6 +8,7 @@
 
 #include "block.hpp"
 #include "observer.hpp"
+#include "of_block.hpp"
 
 namespace convolith::emu {
 namespace {
@@ -24,25 +25,13 @@ struct Mbarrier {
   bool complete(unsigned parity) const { return phase % 2 != parity; }  // the latest phase of that parity
 };
 
-// Those of the block that runs.
-class Mbarriers {
- public:
-  std::map<void*, Mbarrier>& all() {
-    if (block_ != block_number()) all_.clear();
-    block_ = block_number();
-    return all_;
-  }
-  Mbarrier& at(void* barrier) {
-    const auto found = all().find(barrier);
-    if (found == all_.end()) fail("an mbarrier is used that nobody has initialised");
-    return found->second;
-  }
+thread_local OfBlock<std::map<void*, Mbarrier>> mbarriers;
 
- private:
-  std::map<void*, Mbarrier> all_;
-  std::uint64_t block_ = 0;
-};
-thread_local Mbarriers mbarriers;
+Mbarrier& initialised(void* barrier) {
+  const auto found = mbarriers->find(barrier);
+  if (found == mbarriers->end()) fail("an mbarrier is used that nobody has initialised");
+  return found->second;
+}
 
 void end_phase(void* barrier, Mbarrier& b) {
   if (b.missing != 0 || b.bytes != 0) return;
@@ -67,7 +56,7 @@ struct Wait {
 // Whether the phase is complete, once the copies have landed that it needs for that.
 bool is_over(void* it) {
   const Wait& wait = *static_cast<Wait*>(it);
-  Mbarrier& b = mbarriers.at(wait.barrier);
+  Mbarrier& b = initialised(wait.barrier);
   while (!b.complete(wait.parity) && b.missing == 0 && !b.copies.empty()) {
     land(b.copies.front());
     b.bytes -= static_cast<std::int64_t>(b.copies.front().size() * chunk_bytes);
@@ -84,17 +73,17 @@ void init_mbarrier(void* barrier, int arrivals) {
   if (reinterpret_cast<std::uintptr_t>(barrier) % 8 != 0) fail("an mbarrier is not aligned to 8 bytes");
   if (arrivals < 1) fail("an mbarrier expects at least one arrival");
   std::memset(barrier, 0, 8);
-  mbarriers.all().insert_or_assign(barrier, Mbarrier{arrivals, arrivals, 0, 0, position().linear, false, {}});
+  mbarriers->insert_or_assign(barrier, Mbarrier{arrivals, arrivals, 0, 0, position().linear, false, {}});
 }
 
 void fence_mbarriers() {
-  for (auto& [barrier, b] : mbarriers.all())
+  for (auto& [barrier, b] : *mbarriers)
     if (b.initialised_by == position().linear) b.fenced = true;
 }
 
 void arrive_at_mbarrier(void* barrier, int bytes) {
   announce(Access::atomic, barrier, 8, __builtin_return_address(0));
-  Mbarrier& b = mbarriers.at(barrier);
+  Mbarrier& b = initialised(barrier);
   if (b.missing == 0) fail("more threads arrive at an mbarrier than it was initialised for");
   if (watching) watching->arrive(barrier);
   b.bytes += bytes;
@@ -106,12 +95,12 @@ void wait_for_mbarrier(void* barrier, unsigned parity, int line) {
   announce(Access::atomic, barrier, 8, __builtin_return_address(0));
   if (parity > 1) fail("the parity of an mbarrier's phase is 0 or 1");
   Wait wait{barrier, parity};
-  if (!mbarriers.at(barrier).complete(parity)) wait_until(is_over, &wait, line);
+  if (!initialised(barrier).complete(parity)) wait_until(is_over, &wait, line);
   if (watching) watching->wait(barrier);
 }
 
 void begin_bulk_copy(std::vector<Chunk> chunks, void* barrier) {
-  Mbarrier& b = mbarriers.at(barrier);
+  Mbarrier& b = initialised(barrier);
   if (!b.fenced) fail("no fence_barriers() stands between an mbarrier's initialisation and a copy for it");
   for (const Chunk& c : chunks) std::memset(c.to, 0xff, chunk_bytes);
   if (watching) watching->arrive(barrier);

@@ -82,38 +82,39 @@ struct Event {
 thread_local void* stream_in_use = nullptr;
 
 const Streams streams{
-    []() -> void* { return new Stream; },
-    [](void* stream) noexcept { delete static_cast<Stream*>(stream); },
-    []() noexcept { return stream_in_use; },
-    [](void* stream) noexcept { stream_in_use = stream; },
-    [](void*) {},
-    [](void*) {},
-    []() -> void* { return new Event; },
-    [](void* event) noexcept { delete static_cast<Event*>(event); },
-    [](void* event) { static_cast<Event*>(event)->time = clock_ns(); },
-    [](void*) {},
-    [](void*) {},
-    [](void* begin, void* end) {
-      return 1e-6 * static_cast<double>(static_cast<Event*>(end)->time - static_cast<Event*>(begin)->time);
-    },
+    .create = []() -> void* { return new Stream; },
+    .destroy = [](void* stream) noexcept { delete static_cast<Stream*>(stream); },
+    .current = []() noexcept { return stream_in_use; },
+    .use = [](void* stream) noexcept { stream_in_use = stream; },
+    .synchronize = [](void*) {},
+    .adopt = [](void*) {},
+    .create_event = []() -> void* { return new Event; },
+    .destroy_event = [](void* event) noexcept { delete static_cast<Event*>(event); },
+    .record = [](void* event) { static_cast<Event*>(event)->time = clock_ns(); },
+    .wait = [](void*) {},
+    .synchronize_event = [](void*) {},
+    .milliseconds =
+        [](void* begin, void* end) {
+          return 1e-6 * static_cast<double>(static_cast<Event*>(end)->time - static_cast<Event*>(begin)->time);
+        },
 };
 
 Runtime make(void (*fill)(Tables&), decltype(Runtime::transpose) transpose, decltype(Runtime::cast) cast,
              decltype(Runtime::fill) fill_memory) {
-  Runtime r{{},
-            acquire,
-            release,
-            convolith::acquire,
-            convolith::release,
-            upload,
-            download,
-            copy,
-            transpose,
-            cast,
-            fill_memory,
-            [] {},
-            streams,
-            graphs};
+  Runtime r{.tables = {},
+            .acquire = acquire,
+            .release = release,
+            .acquire_pinned = convolith::acquire,
+            .release_pinned = convolith::release,
+            .upload = upload,
+            .download = download,
+            .copy = copy,
+            .transpose = transpose,
+            .cast = cast,
+            .fill = fill_memory,
+            .synchronize = [] {},
+            .streams = streams,
+            .graphs = graphs};
   fill(r.tables);
   return r;
 }

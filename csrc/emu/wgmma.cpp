@@ -11,6 +11,7 @@
 #include "block.hpp"
 #include "mbarrier.hpp"
 #include "observer.hpp"
+#include "of_block.hpp"
 
 namespace convolith::emu {
 namespace {
@@ -99,6 +100,10 @@ struct Job {
 
   Operand left() const { return {what.a, rows, what.a_across}; }
   Operand right() const { return {what.b, what.columns, what.b_across}; }
+  void tell(const void* code) const {
+    left().tell(code);
+    right().tell(code);
+  }
 };
 
 struct Warpgroup {
@@ -110,20 +115,11 @@ struct Warpgroup {
   bool over(const Job& job, int most) const { return job.group >= 0 && job.group < groups - most; }
 };
 
-// The warpgroups of the block that runs.
-class Warpgroups {
- public:
-  Warpgroup& mine() {
-    if (block_ != block_number()) all_.clear();
-    block_ = block_number();
-    return all_[position().linear / threads];
-  }
+thread_local OfBlock<std::map<int, Warpgroup>> warpgroups;
 
- private:
-  std::map<int, Warpgroup> all_;
-  std::uint64_t block_ = 0;
-};
-thread_local Warpgroups warpgroups;
+Warpgroup& my_warpgroup() {
+  return (*warpgroups)[position().linear / threads];
+}
 
 bool first_lane() {
   return position().linear % 32 == 0;
@@ -145,7 +141,7 @@ void give_back(Sums& sums) {
 }
 
 void begin(void* const (&given)[threads]) {
-  Warpgroup& group = warpgroups.mine();
+  Warpgroup& group = my_warpgroup();
   const auto& first = *static_cast<const WarpgroupProduct*>(given[0]);
   for (void* thread : given) {
     auto other = *static_cast<const WarpgroupProduct*>(thread);
@@ -175,7 +171,7 @@ void finish(const Job& job, Sums& sums) {
 }
 
 void finish_all(void* const (&given)[threads]) {
-  Warpgroup& group = warpgroups.mine();
+  Warpgroup& group = my_warpgroup();
   const int most = *static_cast<const int*>(given[0]);
   for (const Job& job : group.jobs) {
     if (!group.over(job, most)) continue;
@@ -193,21 +189,17 @@ void finish_all(void* const (&given)[threads]) {
 
 void begin_product(const WarpgroupProduct& given) {
   WarpgroupProduct mine = given;
-  if (watching && first_lane()) {
-    const Job job{mine, {}, {}, -1};
-    job.left().tell(__builtin_return_address(0));
-    job.right().tell(__builtin_return_address(0));
-  }
+  if (watching && first_lane()) Job{mine, {}, {}, -1}.tell(__builtin_return_address(0));
   meet_warpgroup(product, &mine, begin);
 }
 
 void fence_products() {
-  meet_warpgroup(fence, nullptr, [](void* const(&)[threads]) { warpgroups.mine().fenced = true; });
+  meet_warpgroup(fence, nullptr, [](void* const(&)[threads]) { my_warpgroup().fenced = true; });
 }
 
 void commit_products() {
   meet_warpgroup(commit, nullptr, [](void* const(&)[threads]) {
-    Warpgroup& group = warpgroups.mine();
+    Warpgroup& group = my_warpgroup();
     for (Job& job : group.jobs)
       if (job.group < 0) job.group = group.groups;
     ++group.groups;
@@ -216,12 +208,9 @@ void commit_products() {
 
 void wait_for_products(int most) {
   if (watching && first_lane()) {
-    const Warpgroup& group = warpgroups.mine();
-    for (const Job& job : group.jobs) {
-      if (!group.over(job, most)) continue;
-      job.left().tell(__builtin_return_address(0));
-      job.right().tell(__builtin_return_address(0));
-    }
+    const Warpgroup& group = my_warpgroup();
+    for (const Job& job : group.jobs)
+      if (group.over(job, most)) job.tell(__builtin_return_address(0));
   }
   meet_warpgroup(wait, &most, finish_all);
 }

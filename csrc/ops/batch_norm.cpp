@@ -23,11 +23,6 @@ void like_x(const Check& check, const Array& v, const char* name, const Array& x
   check.same_shape(v, name, x, "x");
 }
 
-// Of a vector of p.C values.
-DType vector_dtype(const Array& x) {
-  return is_half(x.dtype) ? DType::f32 : x.dtype;
-}
-
 // Running statistics: updated in training, only read in evaluation.
 template <class T>
 T* statistics(const MaybeTarget& v) {
@@ -57,14 +52,14 @@ Arrays batch_norm_forward(const Array& x, const MaybeArray& weight, const MaybeA
   if (running_mean) check.parameter(*running_mean, "running_mean", x, Shape{p.C});
   if (running_var) check.parameter(*running_var, "running_var", x, Shape{p.C});
   Array like = x;
-  like.dtype = vector_dtype(x);
+  like.dtype = parameter_dtype(x.dtype);
   if (p.training && running_mean) check.in_place(*running_mean, "running_mean", Shape{p.C}, like, "x");
   if (p.training && running_var) check.in_place(*running_var, "running_var", Shape{p.C}, like, "x");
   if (p.training && running_mean && running_var)
     check.apart(*running_mean, "running_mean", *running_var, "running_var");
-  Arrays results =
-      check.outputs(out, {{x.shape, x.dtype}, {Shape{p.C}, vector_dtype(x)}, {Shape{p.C}, vector_dtype(x)}}, x,
-                    {&x, residual ? &*residual : &x}, true);
+  Arrays results = check.outputs(
+      out, {{x.shape, x.dtype}, {Shape{p.C}, parameter_dtype(x.dtype)}, {Shape{p.C}, parameter_dtype(x.dtype)}}, x,
+      {&x, residual ? &*residual : &x}, true);
   for (const Array& result : results.items) {
     if (weight) check.apart(result, "out", *weight, "weight");
     if (bias) check.apart(result, "out", *bias, "bias");
@@ -94,7 +89,8 @@ Arrays batch_norm_backward(const Array& dy, const Array& x, const MaybeArray& we
   if (bias) check.parameter(*bias, "bias", x, Shape{p.C});
   check.parameter(mean, "mean", x, Shape{p.C});
   check.parameter(invstd, "invstd", x, Shape{p.C});
-  std::vector<Check::Wanted> wanted{{x.shape, x.dtype}, {Shape{p.C}, vector_dtype(x)}, {Shape{p.C}, vector_dtype(x)}};
+  std::vector<Check::Wanted> wanted{
+      {x.shape, x.dtype}, {Shape{p.C}, parameter_dtype(x.dtype)}, {Shape{p.C}, parameter_dtype(x.dtype)}};
   if (y) wanted.push_back({x.shape, x.dtype});
   Arrays results = check.outputs(out, wanted, x, {&dy, &x, y ? &*y : &x}, true);
   for (const Array& result : results.items) {

@@ -60,6 +60,16 @@ Device Check::device(const Text& arg) const {
   value_error("device must be 'cpu', 'emu' or 'cuda', got '", name, "'");
 }
 
+DType Check::dtype(const Text& arg, std::initializer_list<DType> known) const {
+  const std::string& name = string(arg, "dtype");
+  std::string list;
+  for (const DType d : known) {
+    if (name == name_of(d)) return d;
+    list += std::string(list.empty() ? "" : ", ") + name_of(d);
+  }
+  value_error("dtype must be one of ", list, ", got '", name, "'");
+}
+
 double Check::finite(const Real& arg, const char* name) const {
   const double v = value(arg, name, "a number");
   require(std::isfinite(v), name, " must be finite, got ", v);
@@ -147,10 +157,10 @@ void Check::channels(const Array& v, const char* name, const Array& x, std::int6
 void Check::parameter(const Array& v, const char* name, const Array& x, const Shape& shape) const {
   floating(v, name);
   same_device(x, "x", v, name);
-  if (!is_half(x.dtype))
-    alike(x, "x", v, name);
-  else if (v.dtype != DType::f32)
-    type_error(name, " must be float32 beside x of ", name_of(x.dtype), ", got ", name_of(v.dtype));
+  if (is_half(x.dtype) && v.dtype != parameter_dtype(x.dtype))
+    type_error(name, " must be ", name_of(parameter_dtype(x.dtype)), " beside x of ", name_of(x.dtype), ", got ",
+               name_of(v.dtype));
+  if (!is_half(x.dtype)) alike(x, "x", v, name);
   has_shape(v, name, shape);
 }
 

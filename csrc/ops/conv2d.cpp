@@ -113,18 +113,14 @@ Conv2dReport conv2d_plan(const Text& direction, const ShapeArg& input_shape, con
   const Direction which = direction_named(check, direction);
   Conv2d p = resolve(check, check.shape(input_shape, "input_shape"), "input_shape",
                      check.shape(weight_shape, "weight_shape"), "weight_shape", options);
-  const std::string& type = check.string(dtype, "dtype");
-  const DType known[] = {DType::f32, DType::f64, DType::f16, DType::bf16};
-  const auto named = std::find_if(std::begin(known), std::end(known), [&](DType d) { return type == name_of(d); });
-  check.require(named != std::end(known), "dtype must be 'float32', 'float64', 'float16' or 'bfloat16', got '", type,
-                "'");
+  const DType type = check.dtype(dtype, {DType::f32, DType::f64, DType::f16, DType::bf16});
   const Device where = check.device(device);
   Conv2dPlan chosen{};
-  by_dtype(*named, [&]<class T>(T) { chosen = plan<T>(check, where, which, p); });
+  by_dtype(type, [&]<class T>(T) { chosen = plan<T>(check, where, which, p); });
   const std::int64_t weights = p.K * (p.C / p.G) * p.R * p.S;
   const std::int64_t elements = p.N * p.C * p.H * p.W + weights + p.N * p.K * p.P * p.Q;
   return {name_of(p.algorithm), std::string(chosen.reason) + chosen.detail, 2 * p.N * p.P * p.Q * weights,
-          elements * item_size(*named)};
+          elements * item_size(type)};
 }
 
 MaybeArray conv2d_prepare_weight(const Array& w, const ShapeArg& input_shape, const Conv2dOptions& options) {

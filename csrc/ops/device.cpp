@@ -26,22 +26,17 @@ Array cast(const Array& x, const Text& dtype) {
   const Check check("cast");
   check.array(x, "x");
   check.require(x.device != Device::cpu, "x is on the cpu, where .astype() casts");
-  const std::string& name = check.string(dtype, "dtype");
-  const auto serves = [](DType d) { return d == DType::f32 || is_half(d); };
-  check.require(serves(x.dtype), "x must be float32, float16 or bfloat16, got ", name_of(x.dtype));
-  for (const DType d : {DType::f32, DType::f16, DType::bf16})
-    if (name == name_of(d)) return convolith::cast(x, d);
-  check.value_error("dtype must be 'float32', 'float16' or 'bfloat16', got '", name, "'");
+  check.require(x.dtype == DType::f32 || is_half(x.dtype), "x must be float32, float16 or bfloat16, got ",
+                name_of(x.dtype));
+  return convolith::cast(x, check.dtype(dtype, {DType::f32, DType::f16, DType::bf16}));
 }
 
 Array full(const ShapeArg& shape, const Real& value, const Text& dtype, const Text& device) {
   const Check check("full");
   const Device where = check.device(device);
   check.require(where != Device::cpu, "device must be 'cuda' or 'emu', got 'cpu', where numpy.full() serves");
-  const std::string& name = check.string(dtype, "dtype");
-  for (const DType d : {DType::f32, DType::f64, DType::f16, DType::bf16, DType::i64})
-    if (name == name_of(d)) return convolith::full(check.shape(shape, "shape"), check.finite(value, "value"), d, where);
-  check.value_error("dtype must be 'float32', 'float64', 'float16', 'bfloat16' or 'int64', got '", name, "'");
+  const DType type = check.dtype(dtype, {DType::f32, DType::f64, DType::f16, DType::bf16, DType::i64});
+  return convolith::full(check.shape(shape, "shape"), check.finite(value, "value"), type, where);
 }
 
 void assign(const Array& x, const Array& values) {

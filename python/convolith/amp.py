@@ -32,9 +32,9 @@ from convolith.device import (
     assign,
     bfloat16,
     cast,
+    full,
     is_device,
     is_half,
-    to_device,
     to_numpy,
 )
 from convolith.tensor import Function, Node, Tensor, _mode
@@ -181,16 +181,12 @@ class Scale(Function):
         return primitives.scale_forward(dy, *ctx.saved), None
 
 
-def _scalar(value: float, device: str) -> Array:
-    return to_device(np.array(value, np.float32), device)
-
-
 class _Run:
     """How far an optimizer is since the last `GradScaler.update`."""
 
     def __init__(self, device: str) -> None:
         self.stage = "ready"  # then 'unscaled', then 'stepped'
-        self.found_inf = _scalar(0, device)  # 1 if a gradient was not finite
+        self.found_inf = full((), 0, np.float32, device)  # 1 if a gradient was not finite
         self._overflowed: bool | None = None  # the same, once it was read
 
     @property
@@ -266,7 +262,8 @@ class GradScaler:
         self._good_steps = 0  # since the scale changed
         self._runs: dict[Optimizer, _Run] = {}
         if enabled:
-            self._factor, self._inverse = _scalar(1, device), _scalar(1, device)
+            self._factor = full((), 1, np.float32, device)
+            self._inverse = full((), 1, np.float32, device)
             self._set_scale(init_scale)
 
     def scale(self, loss: Tensor) -> Tensor:
