@@ -1,4 +1,4 @@
-// How threads share the distributions of a Softmax: what softmax.cu and loss.cu have in common.
+// How threads share the distributions of a Softmax: what softmax.cu and cross_entropy.cu have in common.
 #pragma once
 
 #include "reduce.hpp"

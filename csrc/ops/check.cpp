@@ -60,6 +60,14 @@ Device Check::device(const Text& arg) const {
   value_error("device must be 'cpu', 'emu' or 'cuda', got '", name, "'");
 }
 
+Reduction Check::reduction(const Text& arg) const {
+  const std::string& how = string(arg, "reduction");
+  if (how == "mean") return Reduction::mean;
+  if (how == "sum") return Reduction::sum;
+  if (how == "none") return Reduction::none;
+  value_error("reduction must be 'mean', 'sum' or 'none', got '", how, "'");
+}
+
 double Check::finite(const Real& arg, const char* name) const {
   const double v = value(arg, name, "a number");
   require(std::isfinite(v), name, " must be finite, got ", v);

@@ -65,6 +65,7 @@ class Check {
   const Shape& shape(const ShapeArg& arg, const char* name) const { return value(arg, name, "a tuple of ints"); }
   Activation activation(const Text& arg) const;
   Device device(const Text& arg) const;
+  Reduction reduction(const Text& arg) const;
   double finite(const Real& arg, const char* name) const;
   double at_least_zero(const Real& arg, const char* name) const;
   double within(const Real& arg, const char* name, double least, double most) const;

@@ -7,7 +7,21 @@ from convolith.nn.conv import Conv2d
 from convolith.nn.dropout import Dropout
 from convolith.nn.fuse import fuse
 from convolith.nn.linear import Linear
-from convolith.nn.loss import CrossEntropyLoss
+from convolith.nn.loss import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    HingeEmbeddingLoss,
+    HingeLoss,
+    HuberLoss,
+    KLDivLoss,
+    L1Loss,
+    MSELoss,
+    MultiMarginLoss,
+    NLLLoss,
+    RMSELoss,
+    SmoothL1Loss,
+)
 from convolith.nn.module import Buffer, Handle, Module, Parameter
 from convolith.nn.normalization import BatchNorm1d, BatchNorm2d
 from convolith.nn.pooling import (
@@ -25,6 +39,8 @@ __all__ = [
     "AdaptiveAvgPool2d",
     "AdaptiveMaxPool2d",
     "AvgPool2d",
+    "BCELoss",
+    "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
     "Buffer",
@@ -35,18 +51,28 @@ __all__ = [
     "GlobalAvgPool2d",
     "GlobalMaxPool2d",
     "Handle",
+    "HingeEmbeddingLoss",
+    "HingeLoss",
+    "HuberLoss",
     "Identity",
+    "KLDivLoss",
+    "L1Loss",
     "LeakyReLU",
     "Linear",
     "LogSoftmax",
+    "MSELoss",
     "MaxPool2d",
     "MinPool2d",
     "Module",
     "ModuleList",
+    "MultiMarginLoss",
+    "NLLLoss",
     "Parameter",
+    "RMSELoss",
     "ReLU",
     "Sequential",
     "Sigmoid",
+    "SmoothL1Loss",
     "Softmax",
     "Tanh",
     "functional",
