@@ -68,11 +68,11 @@ def smallest_normal(dtype: Any) -> float:
 
 def rounded_to(values: Array, dtype: Any) -> Array:
     """`values` as numbers of `dtype`, infinite where it overflows; of a half as float32."""
+    with np.errstate(over="ignore"):
+        rounded = values.astype(np.float32 if dtype is bfloat16 else dtype)
     if dtype is not bfloat16:
-        with np.errstate(over="ignore"):
-            rounded = values.astype(dtype)
         return rounded.astype(np.float32) if dtype == np.float16 else rounded
-    bits = np.asarray(values, np.float32).view(np.uint32)
+    bits = rounded.view(np.uint32)
     even = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16 << 16
     return np.where(np.isnan(values), np.float32(np.nan), even.view(np.float32))
 

@@ -24,16 +24,31 @@ class ClassWeights {
   double sum_;
 };
 
+// The sum of f(i) over [0, n): of some thousand each, then of those, so that it stays accurate.
+template <class F>
+double sum_in_parts(std::int64_t n, const F& f) {
+  constexpr std::int64_t grain = elementwise_grain / 4;
+  const std::int64_t parts = ceil_div(n, grain);
+  const Scratch<double> sums(parts);
+  parallel_ranges(n, grain, [&](std::int64_t begin, std::int64_t end) {
+    double part = 0;
+    for (std::int64_t i = begin; i < end; ++i) part += f(i);
+    sums.get()[begin / grain] = part;
+  });
+  double total = 0;
+  for (std::int64_t i = 0; i < parts; ++i) total += sums.get()[i];
+  return total;
+}
+
 // The sum of the weights of the labels (N, L) that are not ignored; of probabilities, labels being null, the number of
 // positions.
 template <class T>
 double sum_of_weights(const CrossEntropy& p, const std::int64_t* labels, const ClassWeights<T>& weight) {
   const std::int64_t positions = p.N * p.L;
   if (!labels) return static_cast<double>(positions);
-  double total = 0;
-  for (std::int64_t i = 0; i < positions; ++i)
-    if (labels[i] != p.ignore_index) total += weight[labels[i]];
-  return total;
+  return sum_in_parts(positions, [&](std::int64_t i) {
+    return labels[i] == p.ignore_index ? 0.0 : static_cast<double>(weight[labels[i]]);
+  });
 }
 
 // What the gradient at a position is multiplied by: dloss (N, L) for none, else one value.
@@ -46,12 +61,12 @@ CONVOLITH_INLINE T gradient_scale(Reduction reduction, const T* dloss, std::int6
 // loss: `losses` (n) itself for none, else their sum, divided by `divisor` for the mean.
 template <class T>
 void reduce_losses(Reduction reduction, std::int64_t n, const double* losses, double divisor, T* loss) {
-  double total = 0;
-  for (std::int64_t i = 0; i < n; ++i) {
-    if (reduction == Reduction::none) loss[i] = static_cast<T>(losses[i]);
-    total += losses[i];
+  if (reduction == Reduction::none) {
+    for (std::int64_t i = 0; i < n; ++i) loss[i] = static_cast<T>(losses[i]);
+    return;
   }
-  if (reduction != Reduction::none) loss[0] = static_cast<T>(reduction == Reduction::sum ? total : total / divisor);
+  const double total = sum_in_parts(n, [&](std::int64_t i) { return losses[i]; });
+  loss[0] = static_cast<T>(reduction == Reduction::sum ? total : total / divisor);
 }
 
 }  // namespace convolith::CONVOLITH_ISA

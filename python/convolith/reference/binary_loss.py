@@ -48,7 +48,7 @@ def binary_cross_entropy_forward(
     so that the loss stays finite (PyTorch).
     """
     x, target = float64(x), float64(target)
-    yes, no = np.maximum(np.log(x), -100), np.maximum(np.log(1 - x), -100)
+    yes, no = np.maximum(np.log(x), -100), np.maximum(np.log1p(-x), -100)
     losses = (target - 1) * no - target * yes
     return reduce(one(weight) * losses, reduction, out)
 
