@@ -116,6 +116,8 @@ CALLS: dict[str, Callable[[Draw], Arguments]] = {
         (draw(), draw(*ROWS), draw.labels()),
         {},
     ),
+    "clamped_log_forward": lambda draw: (probabilities(draw)[:1], {}),
+    "clamped_log_backward": lambda draw: (probabilities(draw), {}),
     "nll_loss_forward": lambda draw: ((draw(*ROWS), draw.labels()), {}),
     "nll_loss_backward": lambda draw: ((draw(), draw(*ROWS), draw.labels()), {}),
     "multi_margin_loss_forward": lambda draw: ((draw(*ROWS), draw.labels()), {}),

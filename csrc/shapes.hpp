@@ -117,6 +117,12 @@ struct PointwiseLoss {
   double divisor;
 };
 
+// y[i] = log(max(x[i], least)) for i < n.
+struct ClampedLog {
+  std::int64_t n;
+  double least;
+};
+
 // y (N, O) = x (N, I) w (O, I)^T.
 struct Linear {
   std::int64_t N, I, O;

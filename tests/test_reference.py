@@ -336,6 +336,17 @@ loss_checks(
 
 
 @checks
+def clamped_log_backward(p: Any, rng: Generator) -> Iterator[Check]:
+    x = 0.1 + rng.random((3, 7))
+    for least in (1e-7, 0.5):
+        yield (
+            lambda x, least=least: p.clamped_log_forward(x, least),
+            x,
+            lambda dy, least=least: p.clamped_log_backward(dy, x, least),
+        )
+
+
+@checks
 def rmse_loss_backward(p: Any, rng: Generator) -> Iterator[Check]:
     x, target = rng.standard_normal((2, 3, 7))
     yield (

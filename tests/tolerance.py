@@ -199,7 +199,7 @@ _MAGNITUDES: dict[str, Callable[[Arguments, Sequence[Array]], list[Any]]] = {
         for loss in (
             *("mse_loss", "rmse_loss", "l1_loss", "huber_loss", "smooth_l1_loss"),
             *("binary_cross_entropy", "binary_cross_entropy_with_logits", "kl_div"),
-            "hinge_embedding_loss",
+            *("hinge_embedding_loss", "clamped_log"),
         )
         for direction in ("forward", "backward")
     },

@@ -18,6 +18,9 @@ void register_loss(py::module_& m) {
   def(m, "multi_margin_loss_backward", ops::multi_margin_loss_backward, "dloss"_a, "x"_a, "target"_a,
       "weight"_a = py::none(), py::kw_only(), "p"_a = 1, "margin"_a = 1.0, "reduction"_a = "mean",
       "out"_a = py::none());
+  def(m, "clamped_log_forward", ops::clamped_log_forward, "x"_a, "least"_a = 1e-7, py::kw_only(), "out"_a = py::none());
+  def(m, "clamped_log_backward", ops::clamped_log_backward, "dy"_a, "x"_a, "least"_a = 1e-7, py::kw_only(),
+      "out"_a = py::none());
   def(m, "mse_loss_forward", ops::mse_loss_forward, "x"_a, "target"_a, py::kw_only(), "reduction"_a = "mean",
       "out"_a = py::none());
   def(m, "mse_loss_backward", ops::mse_loss_backward, "dloss"_a, "x"_a, "target"_a, py::kw_only(),

@@ -17,7 +17,7 @@ CONVOLITH_INLINE V clamp(V x, V bound) {
   return min(bound, max(V(0) - bound, x));
 }
 
-// The logarithm of any finite number: subnormal ones are lifted to normal numbers, 0 gives -inf and what is below NaN.
+// The logarithm of any number: subnormal ones are lifted to normal numbers, 0 gives -inf and what is below it NaN.
 template <class T>
 CONVOLITH_INLINE Lanes<T> log_of_any(Lanes<T> x) {
   constexpr bool single = sizeof(T) == 4;
@@ -25,7 +25,8 @@ CONVOLITH_INLINE Lanes<T> log_of_any(Lanes<T> x) {
   const Lanes<T> zero(T(0)), smallest(T(single ? 0x1p-126 : 0x1p-1022)), lift(T(single ? 0x1p24 : 0x1p54));
   const Lanes<T> log_of_lift(T((single ? 24 : 54) * 0.69314718055994530942));
   const Lanes<T> y = where_greater(smallest, x, log(x * lift) - log_of_lift, log(x));
-  return where(less_equal(x, zero), where(equal(x, zero), Lanes<T>(-infinity), Lanes<T>(nan)), y);
+  const Lanes<T> of_least = where(equal(x, zero), Lanes<T>(-infinity), Lanes<T>(nan));
+  return where(less_equal(x, zero), of_least, where(equal(x, Lanes<T>(infinity)), x, y));
 }
 // log(1 - x): what rounding 1 - x has lost is added.
 template <class T>
@@ -270,5 +271,22 @@ void pointwise_loss_backward(const PointwiseLoss& p, const T* dloss, const T* lo
   });
 }
 INSTANTIATE(pointwise_loss_backward)
+
+// x, y (n); NaN stays
+template <class T>
+void clamped_log_forward(const ClampedLog& p, const T* x, T* y) {
+  const Lanes<T> least(static_cast<T>(p.least));
+  map(p.n, x, y, [&](Lanes<T> v) CONVOLITH_INLINED { return log_of_any(max(least, v)); });
+}
+INSTANTIATE(clamped_log_forward)
+
+// dx = dy / x, but 0 where x <= least
+template <class T>
+void clamped_log_backward(const ClampedLog& p, const T* dy, const T* x, T* dx) {
+  const Lanes<T> zero(T(0)), least(static_cast<T>(p.least));
+  map(p.n, dy, x, dx,
+      [&](Lanes<T> g, Lanes<T> v) CONVOLITH_INLINED { return where(less_equal(v, least), zero, g / v); });
+}
+INSTANTIATE(clamped_log_backward)
 
 }  // namespace convolith::CONVOLITH_ISA

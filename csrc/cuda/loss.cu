@@ -117,6 +117,15 @@ struct HingeEmbedding {
   }
 };
 
+struct ClampedLogarithm {
+  float least;
+  __device__ float operator()(float x) const { return logf(x < least ? least : x); }
+};
+struct ClampedLogarithmGradient {
+  float least;
+  __device__ float operator()(float dy, float x) const { return x <= least ? 0 : dy / x; }
+};
+
 // Calls run(member) with the member that p asks for.
 template <class Run>
 void with_member(const PointwiseLoss& p, const Run& run) {
@@ -270,5 +279,19 @@ void pointwise_loss_backward(const PointwiseLoss& p, const T* dloss, const T* lo
   });
 }
 INSTANTIATE(pointwise_loss_backward)
+
+// x, y (n); NaN stays
+template <class T>
+void clamped_log_forward(const ClampedLog& p, const T* x, T* y) {
+  map("clamped_log_forward", p.n, ClampedLogarithm{static_cast<float>(p.least)}, y, x);
+}
+INSTANTIATE(clamped_log_forward)
+
+// dx = dy / x, but 0 where x <= least
+template <class T>
+void clamped_log_backward(const ClampedLog& p, const T* dy, const T* x, T* dx) {
+  map("clamped_log_backward", p.n, ClampedLogarithmGradient{static_cast<float>(p.least)}, dx, dy, x);
+}
+INSTANTIATE(clamped_log_backward)
 
 }  // namespace convolith::CONVOLITH_DEVICE

@@ -177,6 +177,26 @@ Loss hinge_embedding(const Array& x, const Array& target, const Text& reduction,
 
 }  // namespace
 
+Array clamped_log_forward(const Array& x, const Real& least, const MaybeTarget& out) {
+  const Check check("clamped_log");
+  check.floating(x, "x");
+  const ClampedLog p{x.size(), check.at_least_zero(least, "least")};
+  const Array y = check.output(out, x.shape, x, {&x}, true);
+  by_dtype(x.dtype, [&]<class T>(T) { kernels<T>(x.device).clamped_log_forward(p, x.ptr<T>(), y.ptr<T>()); });
+  return y;
+}
+Array clamped_log_backward(const Array& dy, const Array& x, const Real& least, const MaybeTarget& out) {
+  const Check check("clamped_log");
+  check.floating(dy, "dy");
+  check.alike(dy, "dy", x, "x");
+  check.same_shape(dy, "dy", x, "x");
+  const ClampedLog p{x.size(), check.at_least_zero(least, "least")};
+  const Array dx = check.output(out, x.shape, x, {&dy, &x}, true);
+  by_dtype(x.dtype,
+           [&]<class T>(T) { kernels<T>(x.device).clamped_log_backward(p, dy.ptr<T>(), x.ptr<T>(), dx.ptr<T>()); });
+  return dx;
+}
+
 Array mse_loss_forward(const Array& x, const Array& target, const Text& reduction, const MaybeTarget& out) {
   return Loss("mse_loss", Pointwise::squared, x, target).reduced(reduction).forward(out);
 }

@@ -119,6 +119,8 @@ Array multi_margin_loss_backward(const Array& dloss, const Array& x, const Array
                                  const Int& p, const Real& margin, const Text& reduction, const MaybeTarget& out);
 
 // loss.cpp: x and target of one shape, weights of any that broadcasts to it
+Array clamped_log_forward(const Array& x, const Real& least, const MaybeTarget& out);
+Array clamped_log_backward(const Array& dy, const Array& x, const Real& least, const MaybeTarget& out);
 Array mse_loss_forward(const Array& x, const Array& target, const Text& reduction, const MaybeTarget& out);
 Array mse_loss_backward(const Array& dloss, const Array& x, const Array& target, const Text& reduction,
                         const MaybeTarget& out);

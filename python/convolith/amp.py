@@ -56,6 +56,7 @@ RULES: dict[str, tuple[str, slice]] = {
     "Softmax": ("float32", _EVERY),  # sums of exponentials
     "LogSoftmax": ("float32", _EVERY),
     "CrossEntropy": ("float32", _EVERY),
+    "ClampedLog": ("float32", _EVERY),
     "Loss": ("float32", _EVERY),
     "SymmetricLoss": ("float32", _EVERY),
     "RootMeanSquare": ("float32", _EVERY),

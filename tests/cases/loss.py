@@ -187,6 +187,27 @@ case(
     ),
 )
 
+for _name, _shape in ELEMENTWISE.items():
+    _least = {} if len(_name) % 2 else {"least": 0.25}
+    case(
+        "clamped_log_forward",
+        _name,
+        lambda rng, dtype, s=_shape, o=_least: ((_probabilities(rng, s, dtype)[0],), dict(o)),
+    )
+    case(
+        "clamped_log_backward",
+        _name,
+        lambda rng, dtype, s=_shape, o=_least: (
+            (normal(rng, s, dtype), _probabilities(rng, s, dtype)[0]),
+            dict(o),
+        ),
+    )
+case(
+    "clamped_log_forward",
+    "specials",
+    lambda rng, dtype: ((specials(rng, (29,), dtype),), {"least": 0}),
+)
+
 # x, whether classes are weighted, options, how many of the labels are ignored.
 NLL: dict[str, tuple[tuple[int, ...], bool, dict[str, Any], float]] = {
     "mean": ((5, 10), False, {}, 0),

@@ -116,6 +116,8 @@ for _loss in POINTWISE:
             "labels": (lambda: (a(3), labels(0, 1, 1)), "target", "int64"),
         },
     )
+values("clamped_log_forward", {"least": (lambda: (a(3), {"least": -1}), "least", "-1")})
+values("clamped_log_backward", {"shapes": (lambda: (a(3), a(4)), "dy is (3,)", "x is (4,)")})
 values("rmse_loss_forward", {"shapes": (lambda: (a(3, 4), a(4)), "(3, 4)", "(4,)")})
 values("rmse_loss_backward", {"loss": (lambda: (a(), a(1), a(3), a(3)), "loss", "()", "(1,)")})
 values("huber_loss_forward", {"delta": (lambda: (a(3), a(3), {"delta": 0}), "delta", "0")})

@@ -10,6 +10,7 @@ from convolith.nn.linear import Linear
 from convolith.nn.loss import (
     BCELoss,
     BCEWithLogitsLoss,
+    CategoricalCrossEntropyLoss,
     CrossEntropyLoss,
     HingeEmbeddingLoss,
     HingeLoss,
@@ -21,6 +22,7 @@ from convolith.nn.loss import (
     NLLLoss,
     RMSELoss,
     SmoothL1Loss,
+    SparseCategoricalCrossEntropyLoss,
 )
 from convolith.nn.module import Buffer, Handle, Module, Parameter
 from convolith.nn.normalization import BatchNorm1d, BatchNorm2d
@@ -44,6 +46,7 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "Buffer",
+    "CategoricalCrossEntropyLoss",
     "Conv2d",
     "CrossEntropyLoss",
     "Dropout",
@@ -74,6 +77,7 @@ __all__ = [
     "Sigmoid",
     "SmoothL1Loss",
     "Softmax",
+    "SparseCategoricalCrossEntropyLoss",
     "Tanh",
     "functional",
     "fuse",

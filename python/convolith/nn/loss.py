@@ -159,6 +159,44 @@ class CrossEntropyLoss(_Loss):
         self.label_smoothing = label_smoothing
 
 
+class CategoricalCrossEntropyLoss(_Loss):
+    """Cross entropy of probabilities, given probabilities."""
+
+    function = staticmethod(F.categorical_cross_entropy)
+    options = ("weight", "reduction", "eps")
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        *,
+        reduction: F.Reduction = "mean",
+        eps: float = 1e-7,
+    ) -> None:
+        self.register_buffer("weight", weight)
+        self.reduction = reduction
+        self.eps = eps
+
+
+class SparseCategoricalCrossEntropyLoss(_Loss):
+    """Cross entropy of probabilities, given class indices."""
+
+    function = staticmethod(F.sparse_categorical_cross_entropy)
+    options = ("weight", "ignore_index", "reduction", "eps")
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        *,
+        ignore_index: int = -100,
+        reduction: F.Reduction = "mean",
+        eps: float = 1e-7,
+    ) -> None:
+        self.register_buffer("weight", weight)
+        self.ignore_index = ignore_index
+        self.reduction = reduction
+        self.eps = eps
+
+
 class NLLLoss(_Loss):
     """Negative log likelihood of logarithms of probabilities."""
 

@@ -38,10 +38,12 @@ from convolith.reference.binary_loss import (
     hinge_embedding_loss_forward,
     hinge_loss_backward,
     hinge_loss_forward,
-    kl_div_backward,
-    kl_div_forward,
 )
 from convolith.reference.class_loss import (
+    clamped_log_backward,
+    clamped_log_forward,
+    kl_div_backward,
+    kl_div_forward,
     multi_margin_loss_backward,
     multi_margin_loss_forward,
     nll_loss_backward,
@@ -123,6 +125,8 @@ __all__ = [
     "binary_cross_entropy_forward",
     "binary_cross_entropy_with_logits_backward",
     "binary_cross_entropy_with_logits_forward",
+    "clamped_log_backward",
+    "clamped_log_forward",
     "concat_backward",
     "concat_forward",
     "conv2d_backward_bias",

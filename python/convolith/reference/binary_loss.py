@@ -1,4 +1,4 @@
-"""Losses of yes and no, and of distributions: element by element, any shape."""
+"""Losses of yes and no: element by element, any shape."""
 
 from __future__ import annotations
 
@@ -166,97 +166,12 @@ def binary_cross_entropy_with_logits_backward(
 
 
 def _softplus(x: Float64s) -> Float64s:
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+    return np.asarray(np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))))
 
 
 def _sigmoid(x: Float64s) -> Float64s:
     e = np.exp(-np.abs(x))
-    return np.where(x < 0, e, 1) / (1 + e)
-
-
-@quiet
-def kl_div_forward(
-    x: Floats,
-    target: Floats,
-    *,
-    reduction: str = "mean",
-    log_target: bool = False,
-    out: Floats | None = None,
-) -> Floats:
-    """Kullback-Leibler divergence of the distribution that x are the logarithms of from the target.
-
-    Parameters
-    ----------
-    x : array of any shape
-        Logarithms of probabilities.
-    target : x's shape
-        Probabilities, or with `log_target` their logarithms.
-    reduction : 'mean', 'sum', 'batchmean' or 'none'
-        'mean' divides by the number of elements, 'batchmean' by x.shape[0].
-    log_target : bool
-        Whether the target is logarithms, too.
-    out : the loss's shape, optional
-        Where to put the result; for 'none' it may be x or target.
-
-    Returns
-    -------
-    loss : () or, for 'none', x's shape
-
-    Notes
-    -----
-    loss = target (log target - x), 0 log 0 being 0; with `log_target` exp(target) (target - x). The
-    divergence of distributions is their sum (Kullback & Leibler 1951): 'batchmean' is its mean over
-    a batch, which 'mean' is not.
-    """
-    x, target = float64(x), float64(target)
-    if log_target:
-        losses = np.exp(target) * (target - x)
-    else:
-        losses = np.where(target == 0, 0, target * np.log(target)) - target * x
-    return reduce(losses, *_as_mean(x, reduction, out))
-
-
-@quiet
-def kl_div_backward(
-    dloss: Floats,
-    x: Floats,
-    target: Floats,
-    *,
-    reduction: str = "mean",
-    log_target: bool = False,
-    out: Floats | None = None,
-) -> Floats:
-    """Gradient of `kl_div_forward` with respect to x.
-
-    Parameters
-    ----------
-    dloss : the loss's shape
-        Gradient of the loss.
-    x, target, reduction, log_target
-        As in `kl_div_forward`.
-    out : x's shape, optional
-        Where to put the result; may be x or target.
-
-    Returns
-    -------
-    dx : x's shape
-
-    Notes
-    -----
-    dx = -dloss target, with `log_target` -dloss exp(target), divided as the loss was.
-    """
-    target = float64(target)
-    slope = -(np.exp(target) if log_target else target)
-    return spread(dloss, slope, *_as_mean(slope, reduction, out))
-
-
-def _as_mean(
-    x: Float64s, reduction: str, out: Floats | None
-) -> tuple[str, Floats | None, float | None]:
-    """'batchmean' is a mean with another divisor."""
-    if reduction != "batchmean":
-        return reduction, out, None
-    return "mean", out, float(x.shape[0]) if x.ndim else 1.0
+    return np.asarray(np.where(x < 0, e, 1) / (1 + e))
 
 
 @quiet

@@ -1,10 +1,10 @@
-"""Losses of class labels beside cross entropy: negative log likelihood, multi-class margin."""
+"""Losses of classes beside cross entropy: likelihood, margins, divergence."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from convolith.reference._common import Float64s, Floats, Ints, float64
+from convolith.reference._common import Float64s, Floats, Ints, deliver, float64
 from convolith.reference._loss import quiet, reduce, spread
 
 
@@ -92,7 +92,7 @@ def nll_loss_backward(
     hot = np.moveaxis(np.eye(x.shape[1], dtype=bool)[target % x.shape[1]], -1, 1)
     counts = hot & np.expand_dims(target != ignore_index, 1)
     dx = np.where(counts, np.expand_dims(g, 1), 0.0)
-    return spread(np.ones(()), dx, "none", out)
+    return deliver(dx, out)
 
 
 def _weights(x: Floats, target: Ints, weight: Floats | None, ignore_index: int) -> Float64s:
@@ -100,6 +100,56 @@ def _weights(x: Floats, target: Ints, weight: Floats | None, ignore_index: int) 
     C = x.shape[1]
     of_class = np.ones(C) if weight is None else float64(weight)
     return np.where(target == ignore_index, 0.0, of_class[target % C])
+
+
+@quiet
+def clamped_log_forward(x: Floats, least: float = 1e-7, *, out: Floats | None = None) -> Floats:
+    """Logarithm of what is at least `least`: of probabilities that may be 0.
+
+    Parameters
+    ----------
+    x : array of any shape
+    least : float, at least 0
+        What smaller numbers count as.
+    out : x's shape, optional
+        Where to put the result; may be x itself.
+
+    Returns
+    -------
+    y : x's shape
+
+    Notes
+    -----
+    y = log(max(x, least)). A NaN stays a NaN.
+    """
+    return deliver(np.log(np.maximum(float64(x), least)), out)
+
+
+@quiet
+def clamped_log_backward(
+    dy: Floats, x: Floats, least: float = 1e-7, *, out: Floats | None = None
+) -> Floats:
+    """Gradient of `clamped_log_forward`, from its input.
+
+    Parameters
+    ----------
+    dy : gradient of the output, any shape
+    x : input of the forward pass, dy's shape
+    least : float, at least 0
+        As in `clamped_log_forward`.
+    out : dy's shape, optional
+        Where to put the result; may be dy or x itself.
+
+    Returns
+    -------
+    dx : dy's shape
+
+    Notes
+    -----
+    dx = dy / x, but 0 where x <= least.
+    """
+    x = float64(x)
+    return deliver(np.where(x <= least, 0.0, float64(dy) / x), out)
 
 
 @quiet
@@ -188,7 +238,7 @@ def multi_margin_loss_backward(
     slope = np.where(missing > 0, p * missing ** (p - 1), 0.0)
     slope[np.arange(len(x)), target] = -slope.sum(axis=1)
     g = spread(dloss, share, reduction, None)
-    return spread(np.ones(()), np.expand_dims(g, 1) * slope, "none", out)
+    return deliver(float64(np.expand_dims(g, 1) * slope), out)
 
 
 def _missing(
@@ -202,3 +252,88 @@ def _missing(
     missing[rows, target] = 0.0
     of_class = np.ones(x.shape[1]) if weight is None else float64(weight)
     return missing, of_class[target] / x.shape[1]
+
+
+@quiet
+def kl_div_forward(
+    x: Floats,
+    target: Floats,
+    *,
+    reduction: str = "mean",
+    log_target: bool = False,
+    out: Floats | None = None,
+) -> Floats:
+    """Kullback-Leibler divergence between a target and the distribution of logarithm x.
+
+    Parameters
+    ----------
+    x : array of any shape
+        Logarithms of probabilities.
+    target : x's shape
+        Probabilities, or with `log_target` their logarithms.
+    reduction : 'mean', 'sum', 'batchmean' or 'none'
+        'mean' divides by the number of elements, 'batchmean' by x.shape[0].
+    log_target : bool
+        Whether the target is logarithms, too.
+    out : the loss's shape, optional
+        Where to put the result; for 'none' it may be x or target.
+
+    Returns
+    -------
+    loss : () or, for 'none', x's shape
+
+    Notes
+    -----
+    loss = target (log target - x), 0 log 0 being 0; with `log_target` exp(target) (target - x). The
+    divergence of distributions is their sum (Kullback & Leibler 1951): 'batchmean' is its mean over
+    a batch, which 'mean' is not.
+    """
+    x, target = float64(x), float64(target)
+    if log_target:
+        losses = np.exp(target) * (target - x)
+    else:
+        losses = np.where(target == 0, 0, target * np.log(target)) - target * x
+    return reduce(losses, *_as_mean(x, reduction, out))
+
+
+@quiet
+def kl_div_backward(
+    dloss: Floats,
+    x: Floats,
+    target: Floats,
+    *,
+    reduction: str = "mean",
+    log_target: bool = False,
+    out: Floats | None = None,
+) -> Floats:
+    """Gradient of `kl_div_forward` with respect to x.
+
+    Parameters
+    ----------
+    dloss : the loss's shape
+        Gradient of the loss.
+    x, target, reduction, log_target
+        As in `kl_div_forward`.
+    out : x's shape, optional
+        Where to put the result; may be x or target.
+
+    Returns
+    -------
+    dx : x's shape
+
+    Notes
+    -----
+    dx = -dloss target, with `log_target` -dloss exp(target), divided as the loss was.
+    """
+    target = float64(target)
+    slope = -(np.exp(target) if log_target else target)
+    return spread(dloss, slope, *_as_mean(slope, reduction, out))
+
+
+def _as_mean(
+    x: Float64s, reduction: str, out: Floats | None
+) -> tuple[str, Floats | None, float | None]:
+    """'batchmean' is a mean with another divisor."""
+    if reduction != "batchmean":
+        return reduction, out, None
+    return "mean", out, float(x.shape[0]) if x.ndim else 1.0

@@ -18,25 +18,30 @@ from convolith.nn.functional.activation import (
     softmax,
     tanh,
 )
+from convolith.nn.functional.class_loss import (
+    ClampedLog,
+    CrossEntropy,
+    categorical_cross_entropy,
+    cross_entropy,
+    kl_div,
+    multi_margin_loss,
+    nll_loss,
+    sparse_categorical_cross_entropy,
+)
 from convolith.nn.functional.conv import Conv2d, conv2d
 from convolith.nn.functional.dropout import Dropout, dropout
 from convolith.nn.functional.linear import Linear, linear
 from convolith.nn.functional.loss import (
-    CrossEntropy,
     Loss,
     RootMeanSquare,
     SymmetricLoss,
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
-    cross_entropy,
     hinge_embedding_loss,
     hinge_loss,
     huber_loss,
-    kl_div,
     l1_loss,
     mse_loss,
-    multi_margin_loss,
-    nll_loss,
     rmse_loss,
     smooth_l1_loss,
 )
@@ -79,6 +84,7 @@ __all__ = [
     "AvgPool2d",
     "BatchNorm",
     "BatchReduction",
+    "ClampedLog",
     "Concat",
     "Conv2d",
     "ConvPadding",
@@ -111,6 +117,7 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "cat",
+    "categorical_cross_entropy",
     "conv2d",
     "cross_entropy",
     "dropout",
@@ -135,5 +142,6 @@ __all__ = [
     "sigmoid",
     "smooth_l1_loss",
     "softmax",
+    "sparse_categorical_cross_entropy",
     "tanh",
 ]
