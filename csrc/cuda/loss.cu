@@ -1,6 +1,5 @@
 // Losses of one number and its target each, or their sum: one read of every array, and one write where each element has
 // a result, which bound them.
-#include "channels.hpp"
 #include "elementwise.hpp"
 #include "reduce.hpp"
 
@@ -163,7 +162,7 @@ void with_member(const PointwiseLoss& p, const Run& run) {
 template <int V, class T>
 __device__ __forceinline__ Vector<float, V> load(const T* p, std::int64_t i) {
   Vector<float, V> out;
-  const Vector<T, V>* in = in_channels<V>(p);
+  const auto* in = reinterpret_cast<const Vector<T, V>*>(p);
 #pragma unroll
   for (int j = 0; j < V; ++j) out.v[j] = p ? static_cast<float>(in[i].v[j]) : 1.0f;
   return out;
@@ -212,7 +211,7 @@ __global__ void forward_kernel(std::int64_t n, Member member, Inputs<T> inputs, 
 #pragma unroll
     for (int j = 0; j < V; ++j) part += loss.v[j], out.v[j] = static_cast<T>(loss.v[j]);
     sum += part;
-    if (losses) in_channels<V>(losses)[i] = out;
+    if (losses) reinterpret_cast<Vector<T, V>*>(losses)[i] = out;
   });
   if (losses) return;
   SHARED(shared, double[32]);
@@ -242,7 +241,7 @@ __global__ void backward_kernel(std::int64_t n, Member member, Inputs<T> inputs,
     Vector<T, V> out;
 #pragma unroll
     for (int j = 0; j < V; ++j) out.v[j] = static_cast<T>(scale * g.v[j] * slope.v[j]);
-    in_channels<V>(dx)[i] = out;
+    reinterpret_cast<Vector<T, V>*>(dx)[i] = out;
   });
 }
 
