@@ -60,14 +60,6 @@ Device Check::device(const Text& arg) const {
   value_error("device must be 'cpu', 'emu' or 'cuda', got '", name, "'");
 }
 
-Reduction Check::reduction(const Text& arg) const {
-  const std::string& how = string(arg, "reduction");
-  if (how == "mean") return Reduction::mean;
-  if (how == "sum") return Reduction::sum;
-  if (how == "none") return Reduction::none;
-  value_error("reduction must be 'mean', 'sum' or 'none', got '", how, "'");
-}
-
 double Check::finite(const Real& arg, const char* name) const {
   const double v = value(arg, name, "a number");
   require(std::isfinite(v), name, " must be finite, got ", v);
@@ -97,6 +89,14 @@ std::int64_t Check::axis(const Int& arg, const char* name, int rank) const {
   const std::int64_t v = integer(arg, name);
   require(v >= -rank && v < rank, name, " ", v, " is out of range for an array of ", rank, " axes");
   return v < 0 ? v + rank : v;
+}
+
+Reduction Check::reduction(const Text& arg) const {
+  const std::string& how = string(arg, "reduction");
+  if (how == "mean") return Reduction::mean;
+  if (how == "sum") return Reduction::sum;
+  if (how == "none") return Reduction::none;
+  value_error("reduction must be 'mean', 'sum' or 'none', got '", how, "'");
 }
 
 void Check::array(const Array& x, const char* name) const {

@@ -65,13 +65,13 @@ class Check {
   const Shape& shape(const ShapeArg& arg, const char* name) const { return value(arg, name, "a tuple of ints"); }
   Activation activation(const Text& arg) const;
   Device device(const Text& arg) const;
-  Reduction reduction(const Text& arg) const;
   double finite(const Real& arg, const char* name) const;
   double at_least_zero(const Real& arg, const char* name) const;
   double within(const Real& arg, const char* name, double least, double most) const;
   // Both numbers of an int-or-pair, each >= least.
   Pair pair(const PairArg& arg, const char* name, std::int64_t least) const;
   std::int64_t axis(const Int& arg, const char* name, int rank) const;
+  Reduction reduction(const Text& arg) const;
 
   // Arrays
   void array(const Array& x, const char* name) const;     // an array, of some dtype we know
