@@ -52,6 +52,15 @@ def pool_backward(draw: Draw, shape: tuple[int, ...]) -> Arguments:
     return (draw(*shape), draw.indices(shape), PLANES), {}
 
 
+def probabilities(draw: Draw) -> tuple[np.ndarray, np.ndarray]:
+    x, target = (1 / (1 + np.exp(-draw(*PLANES))) for _ in "xt")
+    return x, target
+
+
+LOSSES = (
+    *("mse_loss", "l1_loss", "huber_loss", "smooth_l1_loss", "kl_div"),
+    *("binary_cross_entropy_with_logits", "hinge_loss", "hinge_embedding_loss"),
+)
 CALLS: dict[str, Callable[[Draw], Arguments]] = {
     "conv2d_forward": positional(CONV_X, CONV_W, (64,), padding=1),
     "conv2d_backward_input": lambda draw: (
@@ -107,6 +116,18 @@ CALLS: dict[str, Callable[[Draw], Arguments]] = {
         (draw(), draw(*ROWS), draw.labels()),
         {},
     ),
+    "clamped_log_forward": lambda draw: (probabilities(draw)[:1], {}),
+    "clamped_log_backward": lambda draw: (probabilities(draw), {}),
+    "nll_loss_forward": lambda draw: ((draw(*ROWS), draw.labels()), {}),
+    "nll_loss_backward": lambda draw: ((draw(), draw(*ROWS), draw.labels()), {}),
+    "multi_margin_loss_forward": lambda draw: ((draw(*ROWS), draw.labels()), {}),
+    "multi_margin_loss_backward": lambda draw: ((draw(), draw(*ROWS), draw.labels()), {}),
+    **{f"{loss}_forward": positional(PLANES, PLANES) for loss in LOSSES},
+    **{f"{loss}_backward": positional((), PLANES, PLANES) for loss in LOSSES},
+    "binary_cross_entropy_forward": lambda draw: (probabilities(draw), {}),
+    "binary_cross_entropy_backward": lambda draw: ((draw(), *probabilities(draw)), {}),
+    "rmse_loss_forward": positional(PLANES, PLANES),
+    "rmse_loss_backward": positional((), (), PLANES, PLANES),
     "scale_forward": positional(FLAT, ()),
     "sgd_step": positional(FLAT, FLAT, FLAT, momentum=0.9),
     "adam_step": lambda draw: ((*(draw(*FLAT) for _ in "pgm"), abs(draw(*FLAT))), {"step": 1}),

@@ -76,12 +76,51 @@ struct Softmax {
   std::int64_t outer, L, inner;
 };
 
-// Logits x (N, C, L), one target per (n, l).
+// Logits x (N, C, L), or their logarithmic softmax, one target per (n, l).
 struct CrossEntropy {
   std::int64_t N, C, L;
   Reduction reduction;
   std::int64_t ignore_index;
   double label_smoothing;
+};
+
+// Scores x (N, C), a label per row: the sum over the other classes of max(0, margin - x_label + x_c)^p, divided by C.
+struct MultiMarginLoss {
+  std::int64_t N, C;
+  Reduction reduction;
+  std::int64_t p;  // 1 or 2
+  double margin;
+};
+
+// Losses of one number and its target.
+enum class Pointwise : std::uint8_t {
+  squared,
+  absolute,
+  huber,
+  smooth_l1,
+  binary_cross_entropy,
+  binary_cross_entropy_with_logits,
+  kl_div,
+  kl_div_log_target,
+  hinge,
+  squared_hinge,
+  hinge_embedding
+};
+
+// Of n numbers and a target each: their losses, or one value, the sum of them divided by `divisor`, or the root of
+// that.
+struct PointwiseLoss {
+  std::int64_t n;
+  Pointwise kind;
+  double parameter;  // huber's delta, smooth_l1's beta, hinge_embedding's margin
+  bool reduced, root;
+  double divisor;
+};
+
+// y[i] = log(max(x[i], least)) for i < n.
+struct ClampedLog {
+  std::int64_t n;
+  double least;
 };
 
 // y (N, O) = x (N, I) w (O, I)^T.

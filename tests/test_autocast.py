@@ -52,6 +52,16 @@ OPS: dict[str, tuple[Callable[[Tensor], Any], str, str]] = {
     "Softmax": (F.softmax, "float32", "float32"),
     "LogSoftmax": (F.log_softmax, "float32", "float32"),
     "CrossEntropy": (lambda x: F.cross_entropy(x, random(2, 8, 4, 4)), "float32", "float32"),
+    "ClampedLog": (
+        lambda x: F.categorical_cross_entropy(x, random(2, 8, 4, 4)),
+        *("float32", "float32"),
+    ),
+    "Loss": (
+        lambda x: F.binary_cross_entropy_with_logits(x, random(2, 8, 4, 4), random(4, 4)),
+        *("float32", "float32"),
+    ),
+    "SymmetricLoss": (lambda x: F.mse_loss(x, random(2, 8, 4, 4)), "float32", "float32"),
+    "RootMeanSquare": (lambda x: F.rmse_loss(x, random(2, 8, 4, 4)), "float32", "float32"),
     "Add": (lambda x: x + random(2, 8, 4, 4), "float32", "float32"),
     "Concat": (lambda x: F.cat([x, random(2, 1, 4, 4)], dim=1), "float32", "float32"),
     "BatchNorm": (

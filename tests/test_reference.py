@@ -262,15 +262,98 @@ def softmax_cross_entropy_backward(p: Any, rng: Generator) -> Iterator[Check]:
     labels[0, 1] = labels[2, 2] = -100
     for target in (labels, rng.random((3, 4, 5))):
         for reduction in ("mean", "sum", "none"):
-            for smoothing in (0.0, 0.2):
+            for weight in (None, 0.5 + rng.random(4)):
+                smoothing = 0.2 if rng.random() < 0.5 else 0.0
                 o: dict[str, Any] = {"reduction": reduction, "label_smoothing": smoothing}
                 yield (
-                    lambda x, t=target, o=o: p.softmax_cross_entropy_forward(x, t, **o)[0],
+                    lambda x, t=(target, weight), o=o: p.softmax_cross_entropy_forward(x, *t, **o)[
+                        0
+                    ],
                     x,
-                    lambda dy, t=target, o=o: p.softmax_cross_entropy_backward(
-                        dy, p.softmax_cross_entropy_forward(x, t, **o)[1], t, **o
+                    lambda dy, t=(target, weight), o=o: p.softmax_cross_entropy_backward(
+                        dy, p.softmax_cross_entropy_forward(x, *t, **o)[1], *t, **o
                     ),
                 )
+
+
+def loss_checks(name: str, *arguments: Callable[[Generator], tuple[Any, ...]]) -> None:
+    """Checks the loss of that name with the arguments (x, target, ..., options)."""
+
+    def function(p: Any, rng: Generator) -> Iterator[Check]:
+        forward, backward = getattr(p, f"{name}_forward"), getattr(p, f"{name}_backward")
+        for draw in arguments:
+            x, *others, options = draw(rng)
+            for reduction in ("mean", "sum", "none"):
+                o = {"reduction": reduction, **options}
+                yield (
+                    lambda x, t=others, o=o: forward(x, *t, **o),
+                    x,
+                    lambda dy, x=x, t=others, o=o: backward(dy, x, *t, **o),
+                )
+
+    CHECKS[f"{name}_backward"] = function
+
+
+def numbers(**options: Any) -> Callable[[Generator], tuple[Any, ...]]:
+    return lambda rng: (*rng.standard_normal((2, 3, 7)), options)
+
+
+def signs(**options: Any) -> Callable[[Generator], tuple[Any, ...]]:
+    return lambda rng: (rng.standard_normal((3, 7)), rng.choice([-1.0, 1.0], (3, 7)), options)
+
+
+def class_labels(*x: int, **options: Any) -> Callable[[Generator], tuple[Any, ...]]:
+    def draw(rng: Generator) -> tuple[Any, ...]:
+        labels = rng.integers(0, x[1], (x[0], *x[2:]))
+        return rng.standard_normal(x), labels, 0.5 + rng.random(x[1]), options
+
+    return draw
+
+
+loss_checks("mse_loss", numbers())
+loss_checks("l1_loss", numbers())
+loss_checks("huber_loss", numbers(), numbers(delta=0.3))
+loss_checks("smooth_l1_loss", numbers(), numbers(beta=0.3), numbers(beta=0))
+loss_checks("hinge_loss", signs(), signs(squared=True))
+loss_checks("hinge_embedding_loss", signs(), signs(margin=0.3))
+loss_checks("nll_loss", class_labels(3, 4, 5), class_labels(5, 4, ignore_index=1))
+loss_checks("multi_margin_loss", class_labels(5, 4), class_labels(5, 4, p=2, margin=0.3))
+loss_checks(
+    "binary_cross_entropy",
+    lambda rng: (0.1 + 0.8 * rng.random((3, 7)), rng.random((3, 7)), {}),
+    lambda rng: (0.1 + 0.8 * rng.random((3, 7)), rng.random((3, 7)), rng.random((3, 1)), {}),
+)
+loss_checks(
+    "binary_cross_entropy_with_logits",
+    lambda rng: (rng.standard_normal((3, 7)), rng.random((3, 7)), {}),
+    lambda rng: (rng.standard_normal((3, 7)), rng.random((3, 7)), rng.random(7), rng.random(7), {}),
+)
+loss_checks(
+    "kl_div",
+    lambda rng: (rng.standard_normal((3, 7)), rng.random((3, 7)), {}),
+    lambda rng: (rng.standard_normal((3, 7)), rng.standard_normal((3, 7)), {"log_target": True}),
+)
+
+
+@checks
+def clamped_log_backward(p: Any, rng: Generator) -> Iterator[Check]:
+    x = 0.1 + rng.random((3, 7))
+    for least in (1e-7, 0.5):
+        yield (
+            lambda x, least=least: p.clamped_log_forward(x, least),
+            x,
+            lambda dy, least=least: p.clamped_log_backward(dy, x, least),
+        )
+
+
+@checks
+def rmse_loss_backward(p: Any, rng: Generator) -> Iterator[Check]:
+    x, target = rng.standard_normal((2, 3, 7))
+    yield (
+        lambda x: p.rmse_loss_forward(x, target),
+        x,
+        lambda dy: p.rmse_loss_backward(dy, p.rmse_loss_forward(x, target), x, target),
+    )
 
 
 @checks
@@ -381,6 +464,64 @@ class TestKnownValues:
         assert probs.tolist() == [[0.25] * 4] * 2
         dx = p.softmax_cross_entropy_backward(np.array(1.0), probs, np.array([1, -100]))
         assert dx.tolist() == [[0.25, -0.75, 0.25, 0.25], [0.0] * 4]
+
+    def test_class_weights(self, p: Any) -> None:
+        x, weight = np.zeros((2, 4)), np.array([1.0, 3.0, 0.0, 0.0])
+        loss = p.softmax_cross_entropy_forward(x, np.array([0, 1]), weight)[0]
+        np.testing.assert_allclose(loss, np.log(4))  # (1 log 4 + 3 log 4) / (1 + 3)
+        even = np.full((2, 4), 0.25)
+        loss = p.softmax_cross_entropy_forward(x, even, weight)[0]
+        np.testing.assert_allclose(loss, np.log(4))  # each (1 + 3) / 4 log 4, their mean
+        log_probs = np.array([[-1.0, -2.0], [-3.0, -4.0], [np.nan, np.nan]])
+        labels = np.array([0, 1, -100])
+        assert p.nll_loss_forward(log_probs, labels) == (1 + 4) / 2
+        assert p.nll_loss_forward(log_probs, labels, np.array([2.0, 6.0])) == (2 + 24) / 8
+        dx = p.nll_loss_backward(np.array(1.0), log_probs, labels, np.array([2.0, 6.0]))
+        assert dx.tolist() == [[-0.25, 0], [0, -0.75], [0, 0]]
+
+    def test_losses_of_numbers(self, p: Any) -> None:
+        x, target, one = np.array([0.0, 3.0]), np.array([1.0, 0.0]), np.array(1.0)
+        assert p.mse_loss_forward(x, target) == 5
+        assert p.rmse_loss_forward(x, target) == 5**0.5
+        assert p.l1_loss_forward(x, target, reduction="sum") == 4
+        assert p.huber_loss_forward(x, target, reduction="none", delta=2.0).tolist() == [0.5, 4]
+        assert p.smooth_l1_loss_forward(x, target, reduction="none", beta=2.0).tolist() == [0.25, 2]
+        assert p.mse_loss_backward(one, x, target).tolist() == [-1, 3]
+        assert p.huber_loss_backward(one, x, target, reduction="sum").tolist() == [-1, 1]
+        assert p.rmse_loss_backward(one, np.array(0.0), x, x).tolist() == [0, 0]
+
+    def test_losses_of_yes_and_no(self, p: Any) -> None:
+        x, target = np.array([1.0, 0.0, 0.5]), np.array([0.0, 0.0, 1.0])
+        each = p.binary_cross_entropy_forward(x, target, reduction="none")
+        np.testing.assert_allclose(each, [100, 0, np.log(2)])
+        logits = np.array([1e4, -1e4, 0.0])
+        each = p.binary_cross_entropy_with_logits_forward(logits, target, reduction="none")
+        np.testing.assert_allclose(each, [1e4, 0, np.log(2)])
+        heavy = (None, np.array(3.0))
+        each = p.binary_cross_entropy_with_logits_forward(logits, target, *heavy, reduction="none")
+        np.testing.assert_allclose(each, [1e4, 0, 3 * np.log(2)])
+        scores, signs = np.array([2.0, 0.5, -1.0]), np.array([1.0, 1.0, 1.0])
+        assert p.hinge_loss_forward(scores, signs, reduction="none").tolist() == [0, 0.5, 2]
+        assert p.hinge_loss_forward(scores, signs, squared=True, reduction="sum") == 4.25
+        assert p.hinge_embedding_loss_forward(scores, -signs, reduction="none").tolist() == [
+            0,
+            0.5,
+            2,
+        ]
+
+    def test_losses_of_classes(self, p: Any) -> None:
+        x, labels = np.array([[0.5, 0.0, 1.0]]), np.array([0])
+        assert p.multi_margin_loss_forward(x, labels) == (0.5 + 1.5) / 3
+        assert p.multi_margin_loss_forward(x, labels, p=2, margin=0.5) == 1 / 3
+        dx = p.multi_margin_loss_backward(np.array(3.0), x, labels)
+        assert dx.tolist() == [[-2, 1, 1]]
+        target, other = (
+            np.array([[0.5, 0.5], [1.0, 0.0]]),
+            np.log(np.array([[0.25, 0.75], [0.5, 0.5]])),
+        )
+        divergence = p.kl_div_forward(other, target, reduction="batchmean")
+        expected = 0.5 * np.log(2) + 0.5 * np.log(2 / 3) + np.log(2)
+        np.testing.assert_allclose(divergence, expected / 2)
 
     def test_sgd(self, p: Any) -> None:
         param, velocity = np.array([1.0]), np.array([2.0])

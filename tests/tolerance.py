@@ -68,11 +68,11 @@ def smallest_normal(dtype: Any) -> float:
 
 def rounded_to(values: Array, dtype: Any) -> Array:
     """`values` as numbers of `dtype`, infinite where it overflows; of a half as float32."""
+    with np.errstate(over="ignore"):
+        rounded = values.astype(np.float32 if dtype is bfloat16 else dtype)
     if dtype is not bfloat16:
-        with np.errstate(over="ignore"):
-            rounded = values.astype(dtype)
         return rounded.astype(np.float32) if dtype == np.float16 else rounded
-    bits = np.asarray(values, np.float32).view(np.uint32)
+    bits = rounded.view(np.uint32)
     even = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16 << 16
     return np.where(np.isnan(values), np.float32(np.nan), even.view(np.float32))
 
@@ -117,12 +117,66 @@ def _cross_entropy_forward(a: Arguments, results: Sequence[Array]) -> list[Any]:
     per_position = 2 * largest(a["x"]) + np.log1p(a["x"].size)
     if a["target"].dtype.kind == "f":
         per_position *= np.abs(a["target"]).sum(axis=1).max(initial=1.0)
+    per_position *= _class_weights(a)
     return [per_position * (a["target"].size if a["reduction"] == "sum" else 1), 1.0]
 
 
 def _cross_entropy_backward(a: Arguments, results: Sequence[Array]) -> list[Any]:
     total = np.abs(a["target"]).sum(axis=1).max(initial=1.0) if a["target"].dtype.kind == "f" else 1
-    return [largest(a["dloss"]) * (1 + total)]
+    return [largest(a["dloss"]) * (1 + total) * _class_weights(a)]
+
+
+def _class_weights(a: Arguments) -> float:
+    """By how much weights may make a loss larger: a mean divides by them, too."""
+    if a["weight"] is None:
+        return 1.0
+    return float(a["weight"].max() * max(1.0, 1 / a["weight"].min()))
+
+
+def _of_the_result(a: Arguments, results: Sequence[Array]) -> list[Any]:
+    """Its terms have one sign, and what is subtracted in them are arguments, which are exact."""
+    return [np.abs(results[0])]
+
+
+def _reduced(a: Arguments, terms: Array) -> Any:
+    divisors = {"mean": terms.size, "batchmean": len(np.atleast_1d(terms))}
+    if a["reduction"] == "none":
+        return terms
+    return terms.sum() / max(divisors.get(a["reduction"], 1), 1)
+
+
+def _logits_backward(a: Arguments, results: Sequence[Array]) -> list[Any]:
+    weight, pos_weight = (1.0 if a[w] is None else a[w] for w in ("weight", "pos_weight"))
+    count = a["x"].size if a["reduction"] == "mean" else 1
+    return [np.abs(a["dloss"]) * weight * np.maximum(1, pos_weight * a["target"]) / count]
+
+
+def _kl_div_forward(a: Arguments, results: Sequence[Array]) -> list[Any]:
+    if a["log_target"]:
+        return [_reduced(a, np.exp(a["target"]) * np.abs(a["target"] - a["x"]))]
+    entropy = np.log(np.where(a["target"] == 0, 1, a["target"]))
+    return [_reduced(a, a["target"] * (np.abs(entropy) + np.abs(a["x"])))]
+
+
+def _hinge_forward(a: Arguments, results: Sequence[Array]) -> list[Any]:
+    return [_reduced(a, (1 + np.abs(a["target"] * a["x"])) ** (1 + a["squared"]))]
+
+
+def _hinge_backward(a: Arguments, results: Sequence[Array]) -> list[Any]:
+    missing = 2 * (1 + np.abs(a["target"] * a["x"])) if a["squared"] else 1
+    count = a["x"].size if a["reduction"] == "mean" else 1
+    return [np.abs(a["dloss"] * a["target"] * missing) / count]
+
+
+def _multi_margin_forward(a: Arguments, results: Sequence[Array]) -> list[Any]:
+    # What other scores miss, at most, and all of them in each of the rows.
+    row = (a["margin"] + 2 * largest(a["x"])) ** a["p"] * (largest(a["weight"]) or 1.0)
+    return [row * (len(a["x"]) if a["reduction"] == "sum" else 1)]
+
+
+def _multi_margin_backward(a: Arguments, results: Sequence[Array]) -> list[Any]:
+    missing = 2 * (a["margin"] + 2 * largest(a["x"])) if a["p"] == 2 else 1.0
+    return [largest(a["dloss"]) * missing * (largest(a["weight"]) or 1.0)]
 
 
 def _sum_along_dim(a: Arguments, results: Sequence[Array]) -> list[Any]:
@@ -140,6 +194,21 @@ _MAGNITUDES: dict[str, Callable[[Arguments, Sequence[Array]], list[Any]]] = {
     "softmax_forward": lambda a, results: [1.0],
     "softmax_cross_entropy_forward": _cross_entropy_forward,
     "softmax_cross_entropy_backward": _cross_entropy_backward,
+    **{
+        f"{loss}_{direction}": _of_the_result
+        for loss in (
+            *("mse_loss", "rmse_loss", "l1_loss", "huber_loss", "smooth_l1_loss"),
+            *("binary_cross_entropy", "binary_cross_entropy_with_logits", "kl_div"),
+            *("hinge_embedding_loss", "clamped_log"),
+        )
+        for direction in ("forward", "backward")
+    },
+    "binary_cross_entropy_with_logits_backward": _logits_backward,
+    "kl_div_forward": _kl_div_forward,
+    "hinge_loss_forward": _hinge_forward,
+    "hinge_loss_backward": _hinge_backward,
+    "multi_margin_loss_forward": _multi_margin_forward,
+    "multi_margin_loss_backward": _multi_margin_backward,
     "tanh_backward": lambda a, results: [np.abs(a["dy"]) * (1 + a["y"] ** 2)],
 }
 

@@ -1,159 +1,292 @@
-// Softmax cross entropy of logits x (N, C, L) with one target for each of the N * L positions.  Forward: one exp an
-// element, one read of x and one write of probs; the loss itself needs one logit per position, or with probabilities
-// and smoothing all of them, from cache.  Backward: one read of probs, one write.
+// Losses of one number and its target each, or their sum: one read of every array, and one write where each element has
+// a result.  Bound by memory, those with logarithms and exponentials (30 to 60 FLOPs an element) on one thread by both.
 #include "kernels.hpp"
-#include "softmax.hpp"
+#include "math.hpp"
+#include "parallel.hpp"
 
 namespace convolith::CONVOLITH_ISA {
 namespace {
 
-// What the loss at one position needs besides its label; d = x - max.
+template <class V>
+CONVOLITH_INLINE V magnitude(V x) {
+  return copy_sign(x, V(1));
+}
+// x between -bound and bound; NaN stays.
+template <class V>
+CONVOLITH_INLINE V clamp(V x, V bound) {
+  return min(bound, max(V(0) - bound, x));
+}
+
+// The logarithm of any number: subnormal ones are lifted to normal numbers, 0 gives -inf and what is below it NaN.
 template <class T>
-struct Position {
-  T max;
-  double log_sum;            // log sum exp(d)
-  T weighted, weight, even;  // sum of target d, of target, of d: only where there is a target, or smoothing
+CONVOLITH_INLINE Lanes<T> log_of_any(Lanes<T> x) {
+  constexpr bool single = sizeof(T) == 4;
+  constexpr T infinity = static_cast<T>(__builtin_inf()), nan = static_cast<T>(__builtin_nan(""));
+  const Lanes<T> zero(T(0)), smallest(T(single ? 0x1p-126 : 0x1p-1022)), lift(T(single ? 0x1p24 : 0x1p54));
+  const Lanes<T> log_of_lift(T((single ? 24 : 54) * 0.69314718055994530942));
+  const Lanes<T> y = where_greater(smallest, x, log(x * lift) - log_of_lift, log(x));
+  const Lanes<T> of_least = where(equal(x, zero), Lanes<T>(-infinity), Lanes<T>(nan));
+  return where(less_equal(x, zero), of_least, where(equal(x, Lanes<T>(infinity)), x, y));
+}
+// log(1 - x): what rounding 1 - x has lost is added.
+template <class T>
+CONVOLITH_INLINE Lanes<T> log_of_rest(Lanes<T> x) {
+  const Lanes<T> zero(T(0)), one(T(1)), u = one - x, lost = ((one - u) - x) / u;
+  return log_of_any(u) + where(equal(u, zero), zero, lost);
+}
+
+// --- The members: the loss of x with target t, and its derivative by x.  p is the weight of positive targets.
+// ---------
+
+template <class V>
+struct Squared {
+  V parameter;
+  CONVOLITH_INLINE V loss(V x, V t, V) const { return (x - t) * (x - t); }
+  CONVOLITH_INLINE V slope(V x, V t, V) const { return (x - t) + (x - t); }
 };
 
-template <class T>
-CONVOLITH_INLINE double loss_of(const CrossEntropy& p, const Position<T>& at, const T* x, const std::int64_t* label) {
-  if (label && *label == p.ignore_index) return 0;
-  const double loss =
-      label ? at.log_sum - (static_cast<double>(x[*label * p.L]) - at.max) : at.log_sum * at.weight - at.weighted;
-  if (p.label_smoothing == 0) return loss;  // not multiplied by 0: a logit of -inf has an infinite loss
-  const double even = at.log_sum - at.even / static_cast<double>(p.C);
-  return (1 - p.label_smoothing) * loss + p.label_smoothing * even;
+template <class V>
+struct Absolute {
+  V parameter;
+  CONVOLITH_INLINE V loss(V x, V t, V) const { return magnitude(x - t); }
+  CONVOLITH_INLINE V slope(V x, V t, V) const { return where_greater(x, t, V(1), where_greater(t, x, V(-1), V(0))); }
+};
+
+template <class V>
+struct Huber {
+  V delta;
+  CONVOLITH_INLINE V loss(V x, V t, V) const {
+    const V d = magnitude(x - t);
+    return where_greater(d, delta, delta * (d - V(0.5) * delta), V(0.5) * d * d);
+  }
+  CONVOLITH_INLINE V slope(V x, V t, V) const { return clamp(x - t, delta); }
+};
+
+template <class V>
+struct SmoothL1 {
+  V beta;
+  CONVOLITH_INLINE V loss(V x, V t, V) const {
+    const V d = magnitude(x - t);
+    return where_greater(beta, d, V(0.5) * d * d / beta, d - V(0.5) * beta);
+  }
+  CONVOLITH_INLINE V slope(V x, V t, V) const { return clamp((x - t) / beta, V(1)); }
+};
+
+template <class V>
+struct BinaryCrossEntropy {
+  V parameter;
+  CONVOLITH_INLINE V loss(V x, V t, V) const {
+    const V yes = max(V(-100), log_of_any(x)), no = max(V(-100), log_of_rest(x));
+    return fma(t - V(1), no, (V(0) - t) * yes);
+  }
+  CONVOLITH_INLINE V slope(V x, V t, V) const { return (x - t) / max(V(1e-12), (V(1) - x) * x); }
+};
+
+// With softplus(x) = log(1 + e^x): (1 - t) softplus(x) + p t softplus(-x), no term of which cancels another.
+template <class V>
+struct BinaryCrossEntropyWithLogits {
+  V parameter;
+  CONVOLITH_INLINE V loss(V x, V t, V p) const {
+    const V rest = log1p(exp_of_negative(V(0) - magnitude(x)));
+    return fma(V(1) - t, relu(x) + rest, p * t * (relu(V(0) - x) + rest));
+  }
+  CONVOLITH_INLINE V slope(V x, V t, V p) const {
+    const V e = exp_of_negative(V(0) - magnitude(x)), large = V(1) / (V(1) + e), small = e * large;
+    const V yes = where_greater(V(0), x, small, large), no = where_greater(V(0), x, large, small);
+    return fma(V(1) - t, yes, (V(0) - p) * t * no);
+  }
+};
+
+template <class V>
+struct KlDiv {
+  V parameter;
+  CONVOLITH_INLINE V loss(V x, V t, V) const {
+    const V entropy = where(equal(t, V(0)), V(0), t * log_of_any(t));
+    return entropy - t * x;
+  }
+  CONVOLITH_INLINE V slope(V, V t, V) const { return V(0) - t; }
+};
+
+template <class V>
+struct KlDivLogTarget {
+  V parameter;
+  CONVOLITH_INLINE V loss(V x, V t, V) const { return exp(t) * (t - x); }
+  CONVOLITH_INLINE V slope(V, V t, V) const { return V(0) - exp(t); }
+};
+
+template <class V>
+struct Hinge {
+  V parameter;
+  CONVOLITH_INLINE V loss(V x, V t, V) const { return relu(V(1) - t * x); }
+  CONVOLITH_INLINE V slope(V x, V t, V) const { return where(less_equal(V(1) - t * x, V(0)), V(0), V(0) - t); }
+};
+
+template <class V>
+struct SquaredHinge {
+  V parameter;
+  CONVOLITH_INLINE V loss(V x, V t, V) const {
+    const V missing = relu(V(1) - t * x);
+    return missing * missing;
+  }
+  CONVOLITH_INLINE V slope(V x, V t, V) const { return V(-2) * t * relu(V(1) - t * x); }
+};
+
+// A target of 1 asks for a small x, one of -1 for a large one; any other for both, as in PyTorch.
+template <class V>
+struct HingeEmbedding {
+  V margin;
+  CONVOLITH_INLINE V loss(V x, V t, V) const {
+    return where(equal(t, V(1)), V(0), relu(margin - x)) + where(equal(t, V(-1)), V(0), x);
+  }
+  CONVOLITH_INLINE V slope(V x, V t, V) const {
+    const V far = where(less_equal(V(0), margin - x), V(-1), V(0));
+    return where(equal(t, V(1)), V(0), far) + where(equal(t, V(-1)), V(0), V(1));
+  }
+};
+
+// Calls run(member) with the member that p asks for.
+template <class T, class Run>
+void with_member(const PointwiseLoss& p, const Run& run) {
+  using V = Lanes<T>;
+  const V parameter(static_cast<T>(p.parameter));
+  switch (p.kind) {
+    case Pointwise::squared:
+      return run(Squared<V>{parameter});
+    case Pointwise::absolute:
+      return run(Absolute<V>{parameter});
+    case Pointwise::huber:
+      return run(Huber<V>{parameter});
+    case Pointwise::smooth_l1:
+      return run(SmoothL1<V>{parameter});
+    case Pointwise::binary_cross_entropy:
+      return run(BinaryCrossEntropy<V>{parameter});
+    case Pointwise::binary_cross_entropy_with_logits:
+      return run(BinaryCrossEntropyWithLogits<V>{parameter});
+    case Pointwise::kl_div:
+      return run(KlDiv<V>{parameter});
+    case Pointwise::kl_div_log_target:
+      return run(KlDivLogTarget<V>{parameter});
+    case Pointwise::hinge:
+      return run(Hinge<V>{parameter});
+    case Pointwise::squared_hinge:
+      return run(SquaredHinge<V>{parameter});
+    case Pointwise::hinge_embedding:
+      return run(HingeEmbedding<V>{parameter});
+  }
 }
 
-std::int64_t counted(const CrossEntropy& p, const std::int64_t* labels) {
-  const std::int64_t positions = p.N * p.L;
-  if (!labels) return positions;
-  std::int64_t n = 0;
-  for (std::int64_t i = 0; i < positions; ++i) n += labels[i] != p.ignore_index;
-  return n;
+// --- What all members share
+// -------------------------------------------------------------------------------------------
+
+// All (n); the weights may be null, which stands for ones.
+template <class T>
+struct Inputs {
+  const T *x, *target, *weight, *pos_weight;
+
+  // f(x, target, pos_weight) weight, n lanes at i
+  template <class N, class F>
+  CONVOLITH_INLINE Lanes<T> at(std::int64_t i, N n, const F& f) const {
+    const Lanes<T> p = pos_weight ? Lanes<T>::load(pos_weight + i, n) : Lanes<T>(T(1));
+    const Lanes<T> v = f(Lanes<T>::load(x + i, n), Lanes<T>::load(target + i, n), p);
+    return weight ? Lanes<T>::load(weight + i, n) * v : v;
+  }
+};
+
+// y (n) = f(i, lanes)
+template <class T, class F>
+CONVOLITH_INLINE void generate(std::int64_t n, T* y, const F& f) {
+  const Output<T> out(y, n);
+  parallel_ranges(n, elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
+    out.with([&](const auto& put) CONVOLITH_INLINED {
+      for_lanes<T>(begin, end, [&](std::int64_t i, auto lanes) CONVOLITH_INLINED { put(i, f(i, lanes), lanes); });
+    });
+  });
 }
 
-// What the gradient at one position is multiplied by.
+// v with zeros behind its first n lanes
 template <class T>
-CONVOLITH_INLINE T gradient_scale(const CrossEntropy& p, const T* dloss, std::int64_t position, std::int64_t count) {
-  if (p.reduction == Reduction::none) return dloss[position];
-  return p.reduction == Reduction::sum ? dloss[0] : dloss[0] / static_cast<T>(max_of<std::int64_t>(count, 1));
+CONVOLITH_INLINE Lanes<T> first_lanes(Lanes<T> v, Whole) {
+  return v;
+}
+template <class T>
+CONVOLITH_INLINE Lanes<T> first_lanes(Lanes<T> v, std::int64_t n) {
+  T all[Lanes<T>::count];
+  v.store(all);
+  return Lanes<T>::load(all, n);
+}
+
+// The sum of f(i, lanes) over [0, n): of each thousand elements in T, from there on in double.
+template <class T, class F>
+CONVOLITH_INLINE double sum_of(std::int64_t n, const F& f) {
+  constexpr std::int64_t block = 1024;
+  const std::int64_t parts = ceil_div(n, elementwise_grain);
+  const Scratch<double> sums(parts);
+  parallel_ranges(n, elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
+    double part = 0;
+    for (std::int64_t at = begin; at < end; at += block) {
+      Lanes<T> lane_sums(T(0));
+      for_lanes<T>(at, min_of(end, at + block),
+                   [&](std::int64_t i, auto lanes) CONVOLITH_INLINED { lane_sums += first_lanes(f(i, lanes), lanes); });
+      part += sum(lane_sums);
+    }
+    sums.get()[begin / elementwise_grain] = part;
+  });
+  double total = 0;
+  for (std::int64_t i = 0; i < parts; ++i) total += sums.get()[i];
+  return total;
 }
 
 }  // namespace
 
-// x, probs (N, C, L); labels (N, L) or target (N, C, L), the other null; loss (N, L) for none, else one value.
+// x, target (n), weight and pos_weight (n) or null; loss (n), or one value if it is reduced
 template <class T>
-void softmax_cross_entropy_forward(const CrossEntropy& p, const T* x, const std::int64_t* labels, const T* target,
-                                   T* loss, T* probs) {
-  const Scratch<double> scratch(p.N * p.L);
-  double* losses = scratch.get();
-  const bool all_classes = target || p.label_smoothing != 0;
-  const auto keep = [&](std::int64_t n, std::int64_t l, const Position<T>& position) {
-    const std::int64_t i = n * p.L + l;
-    losses[i] = loss_of(p, position, x + n * p.C * p.L + l, labels ? labels + i : nullptr);
-  };
-  constexpr std::int64_t count = Lanes<T>::count;
-  for_distributions<T>(
-      p.N, p.C, p.L, x, target, probs,
-      [&](std::int64_t at) {
-        const Normaliser<T> norm = exp_row(p.C, x + at, probs + at);
-        const Lanes<T> scale(1 / norm.sum), top(norm.max);
-        Lanes<T> weighted(T(0)), weight(T(0)), even(T(0));
-        for_lanes<T>(at, at + p.C, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
-          (Lanes<T>::load(probs + i, n) * scale).store(probs + i, n);
-          if (!all_classes) return;
-          const Lanes<T> d = Lanes<T>::load(x + i, n, norm.max) - top;
-          const Lanes<T> t = target ? Lanes<T>::load(target + i, n) : Lanes<T>(T(0));
-          weighted = fma(t, d, weighted);
-          weight += t;
-          even += d;
-        });
-        keep(at / p.C, 0, {norm.max, norm.log_sum(), sum(weighted), sum(weight), sum(even)});
-      },
-      [&](std::int64_t at, std::int64_t n, T* v, const T* w) {
-        const Normalisers<T> norm = exp_columns(p.C, v, v);
-        const Lanes<T> scale = Lanes<T>(T(1)) / norm.sum;
-        for (std::int64_t i = 0; i < p.C * count; i += count) (Lanes<T>::load(v + i) * scale).store(v + i);
-        Lanes<T> weighted(T(0)), weight(T(0)), even(T(0));
-        for (std::int64_t c = 0; all_classes && c < p.C; ++c) {
-          const Lanes<T> d = Lanes<T>::load(x + at + c * p.L, n) - norm.max;
-          const Lanes<T> t = target ? Lanes<T>::load(w + c * count) : Lanes<T>(T(0));
-          weighted = fma(t, d, weighted);
-          weight += t;
-          even += d;
-        }
-        T lane[5][count];
-        norm.max.store(lane[0]);
-        norm.log_sum().store(lane[1]);
-        weighted.store(lane[2]);
-        weight.store(lane[3]);
-        even.store(lane[4]);
-        const std::int64_t image = at / (p.C * p.L), column = at % (p.C * p.L);
-        for (std::int64_t i = 0; i < n; ++i)
-          keep(image, column + i, {lane[0][i], lane[1][i], lane[2][i], lane[3][i], lane[4][i]});
-      });
-  if (p.reduction == Reduction::none) {
-    for (std::int64_t i = 0; i < p.N * p.L; ++i) loss[i] = static_cast<T>(losses[i]);
-    return;
-  }
-  double total = 0;
-  for (std::int64_t i = 0; i < p.N * p.L; ++i) total += losses[i];
-  loss[0] = static_cast<T>(p.reduction == Reduction::sum ? total : total / static_cast<double>(counted(p, labels)));
+void pointwise_loss_forward(const PointwiseLoss& p, const T* x, const T* target, const T* weight, const T* pos_weight,
+                            T* loss) {
+  const Inputs<T> inputs{x, target, weight, pos_weight};
+  with_member<T>(p, [&](const auto& member) {
+    const auto at = [&](std::int64_t i, auto n) CONVOLITH_INLINED {
+      return inputs.at(i, n, [&](auto... operands) CONVOLITH_INLINED { return member.loss(operands...); });
+    };
+    if (!p.reduced) return generate(p.n, loss, at);
+    const double value = sum_of<T>(p.n, at) / p.divisor;
+    loss[0] = static_cast<T>(p.root ? __builtin_sqrt(value) : value);
+  });
 }
-INSTANTIATE(softmax_cross_entropy_forward)
+INSTANTIATE(pointwise_loss_forward)
 
-// dloss (N, L) for none, else one value; probs, dx (N, C, L); labels (N, L) or target (N, C, L), the other null.
-// dx = dloss (probs sum(q) - q), q being the smoothed target; dx may be probs.
+// dloss (n), or one value if the loss was reduced; loss: the root, where it was one; dx (n).  At a root of 0, where no
+// element differs from its target, the gradient is 0.
 template <class T>
-void softmax_cross_entropy_backward(const CrossEntropy& p, const T* dloss, const T* probs, const std::int64_t* labels,
-                                    const T* target, T* dx) {
-  const std::int64_t count = counted(p, labels);
-  const T sharp = static_cast<T>(1 - p.label_smoothing);
-  const T even = static_cast<T>(p.label_smoothing / static_cast<double>(p.C));
-  const Lanes<T> zero(T(0)), sharps(sharp), evens(even);
-  constexpr std::int64_t lanes = Lanes<T>::count;
-  const auto columns = [&](std::int64_t at, std::int64_t n, T* v, const T* w) {
-    const std::int64_t end = p.C * lanes, first = at / (p.C * p.L) * p.L + at % (p.C * p.L);
-    T scale[lanes] = {}, counts[lanes] = {}, at_label[lanes];
-    for (std::int64_t i = 0; i < n; ++i) {
-      counts[i] = T(!labels || labels[first + i] != p.ignore_index);
-      scale[i] = gradient_scale(p, dloss, first + i, count);
-      if (labels && counts[i] > 0) at_label[i] = scale[i] * (v[labels[first + i] * lanes + i] - even - sharp);
-    }
-    const Lanes<T> scales = Lanes<T>::load(scale), valid = Lanes<T>::load(counts);
-    Lanes<T> weight(T(labels ? 1 : 0));
-    for (std::int64_t i = 0; target && i < end; i += lanes) weight += fma(sharps, Lanes<T>::load(w + i), evens);
-    for (std::int64_t i = 0; i < end; i += lanes) {
-      const Lanes<T> q = target ? fma(sharps, Lanes<T>::load(w + i), evens) : evens;
-      const Lanes<T> g = scales * fma(Lanes<T>::load(v + i), weight, zero - q);
-      where_greater(valid, zero, g, zero).store(v + i);
-    }
-    for (std::int64_t i = 0; labels && i < n; ++i)
-      if (counts[i] > 0) v[labels[first + i] * lanes + i] = at_label[i];
-  };
-  const auto row = [&](std::int64_t at) {
-    const std::int64_t position = at / p.C, end = at + p.C;
-    const bool ignored = labels && labels[position] == p.ignore_index;
-    const T g = gradient_scale(p, dloss, position, count);
-    const Lanes<T> scale(g);
-    const T at_label = labels && !ignored ? g * (probs[at + labels[position]] - even - sharp) : T(0);
-    T total = 1;
-    if (target) {
-      Lanes<T> weight(T(0));
-      for_lanes<T>(at, end, [&](std::int64_t i, auto n) CONVOLITH_INLINED { weight += Lanes<T>::load(target + i, n); });
-      total = sharp * sum(weight) + static_cast<T>(p.label_smoothing);
-    }
-    const Lanes<T> weight(total);
-    for_lanes<T>(at, end, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
-      const Lanes<T> q = target ? fma(sharps, Lanes<T>::load(target + i, n), evens) : evens;
-      const Lanes<T> dxs = scale * fma(Lanes<T>::load(probs + i, n), weight, zero - q);
-      (ignored ? zero : dxs).store(dx + i, n);
+void pointwise_loss_backward(const PointwiseLoss& p, const T* dloss, const T* loss, const T* x, const T* target,
+                             const T* weight, const T* pos_weight, T* dx) {
+  const Inputs<T> inputs{x, target, weight, pos_weight};
+  double scale = p.reduced ? static_cast<double>(dloss[0]) / p.divisor : 1;
+  if (p.root) scale = loss[0] == 0 ? 0 : scale / (2 * static_cast<double>(loss[0]));
+  const Lanes<T> scales(static_cast<T>(scale));
+  with_member<T>(p, [&](const auto& member) {
+    generate(p.n, dx, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
+      const Lanes<T> g = p.reduced ? scales : Lanes<T>::load(dloss + i, n);
+      return g * inputs.at(i, n, [&](auto... operands) CONVOLITH_INLINED { return member.slope(operands...); });
     });
-    if (labels && !ignored) dx[at + labels[position]] = at_label;
-  };
-  for_distributions<T>(p.N, p.C, p.L, probs, target, dx, row, columns);
+  });
 }
-INSTANTIATE(softmax_cross_entropy_backward)
+INSTANTIATE(pointwise_loss_backward)
+
+// x, y (n); NaN stays
+template <class T>
+void clamped_log_forward(const ClampedLog& p, const T* x, T* y) {
+  const Lanes<T> least(static_cast<T>(p.least));
+  map(p.n, x, y, [&](Lanes<T> v) CONVOLITH_INLINED { return log_of_any(max(least, v)); });
+}
+INSTANTIATE(clamped_log_forward)
+
+// dx = dy / x, but 0 where x <= least
+template <class T>
+void clamped_log_backward(const ClampedLog& p, const T* dy, const T* x, T* dx) {
+  const Lanes<T> zero(T(0)), least(static_cast<T>(p.least));
+  map(p.n, dy, x, dx,
+      [&](Lanes<T> g, Lanes<T> v) CONVOLITH_INLINED { return where(less_equal(v, least), zero, g / v); });
+}
+INSTANTIATE(clamped_log_backward)
 
 }  // namespace convolith::CONVOLITH_ISA

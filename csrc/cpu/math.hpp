@@ -109,4 +109,11 @@ CONVOLITH_INLINE Lanes<T> log(Lanes<T> x) {
   return where(equal(x, x), y, x);
 }
 
+// log(1 + x) for 0 <= x <= 1, and NaN: what rounding 1 + x has lost is added to the logarithm.
+template <class T>
+CONVOLITH_INLINE Lanes<T> log1p(Lanes<T> x) {
+  const Lanes<T> one(T(1)), u = one + x;
+  return log(u) + (x - (u - one)) / u;
+}
+
 }  // namespace convolith::CONVOLITH_ISA

@@ -1,4 +1,4 @@
-// Softmax of one row, and of Lanes of columns side by side: what softmax.cpp and loss.cpp share.
+// Softmax of one row, and of Lanes of columns side by side: what softmax.cpp and cross_entropy.cpp share.
 // Stable: the maximum is subtracted first.  Per element one exp and two or three passes, all but the first in cache.
 #pragma once
 

@@ -1,189 +1,296 @@
-// Softmax cross entropy of logits x (N, L, C), channels last: N L rows of C classes, shared out as in softmax.hpp.
-// Bound by memory: forward reads x and writes probs, backward reads probs and writes dx, beside labels or target.
-// Blocks stride over the rows, so that a sum over all rows has few parts.
-#include "softmax.hpp"
+// Losses of one number and its target each, or their sum: one read of every array, and one write where each element has
+// a result, which bound them.
+#include "elementwise.hpp"
+#include "reduce.hpp"
 
 namespace convolith::CONVOLITH_DEVICE {
 namespace {
 
-struct Label {
-  std::int64_t index;
-  bool ignored, wrong;  // wrong: not a class
+// --- The members: the loss of x with target t, and its derivative by x.  p is the weight of positive targets.
+// ---------
+
+struct Squared {
+  float parameter;
+  __device__ float loss(float x, float t, float) const { return (x - t) * (x - t); }
+  __device__ float slope(float x, float t, float) const { return 2 * (x - t); }
 };
 
-// labels (rows) or target (rows, C), the other null.  q = sharp * target + smooth / C
-template <class T>
-struct Target {
-  const std::int64_t* labels;
-  const T* target;
-  std::int64_t C, ignore_index;
-  float sharp, smooth;
+struct Absolute {
+  float parameter;
+  __device__ float loss(float x, float t, float) const { return fabsf(x - t); }
+  __device__ float slope(float x, float t, float) const { return x > t ? 1.0f : x < t ? -1.0f : 0.0f; }
+};
 
-  Target(const CrossEntropy& p, const std::int64_t* labels, const T* target)
-      : labels(labels),
-        target(target),
-        C(p.C),
-        ignore_index(p.ignore_index),
-        sharp(static_cast<float>(1 - p.label_smoothing)),
-        smooth(static_cast<float>(p.label_smoothing)) {}
-  template <class Team>
-  __device__ Label label(const Team& team) const {
-    if (!labels || team.L == 0) return {-1, false, false};
-    const std::int64_t label = labels[team.row];
-    return {label, label == ignore_index, label < 0 || label >= C};
+struct Huber {
+  float delta;
+  __device__ float loss(float x, float t, float) const {
+    const float d = fabsf(x - t);
+    return d > delta ? delta * (d - 0.5f * delta) : 0.5f * d * d;
+  }
+  __device__ float slope(float x, float t, float) const {
+    const float d = x - t;
+    return d > delta ? delta : d < -delta ? -delta : d;
   }
 };
 
-// Of some rows: the sum of their losses, and how many were not ignored.
-struct Part {
-  float loss;
-  std::int64_t count;
+struct SmoothL1 {
+  float beta;
+  __device__ float loss(float x, float t, float) const {
+    const float d = fabsf(x - t);
+    return d < beta ? 0.5f * d * d / beta : d - 0.5f * beta;
+  }
+  __device__ float slope(float x, float t, float) const {
+    const float d = (x - t) / beta;
+    return d > 1 ? 1.0f : d < -1 ? -1.0f : d;
+  }
 };
-__device__ Part sum_of_block(Part part) {
-  SHARED(losses, float[32]);
-  SHARED(counts, std::int64_t[32]);
-  return {block_sum(part.loss, losses), block_sum(part.count, counts)};
+
+// An x that is no probability has a loss of NaN.
+struct BinaryCrossEntropy {
+  float parameter;
+  static __device__ float at_least_minus_100(float log) { return log < -100 ? -100.0f : log; }
+  __device__ float loss(float x, float t, float) const {
+    return (t - 1) * at_least_minus_100(log1pf(-x)) - t * at_least_minus_100(logf(x));
+  }
+  __device__ float slope(float x, float t, float) const {
+    const float variance = (1 - x) * x;
+    return (x - t) / (variance < 1e-12f ? 1e-12f : variance);
+  }
+};
+
+// With softplus(x) = log(1 + e^x): (1 - t) softplus(x) + p t softplus(-x), no term of which cancels another.
+struct BinaryCrossEntropyWithLogits {
+  float parameter;
+  __device__ float loss(float x, float t, float p) const {
+    const float rest = log1pf(expf(-fabsf(x)));
+    return (1 - t) * ((x > 0 ? x : 0) + rest) + p * t * ((x < 0 ? -x : 0) + rest);
+  }
+  __device__ float slope(float x, float t, float p) const {
+    const float e = expf(-fabsf(x)), large = 1 / (1 + e), small = e * large;
+    return (1 - t) * (x < 0 ? small : large) - p * t * (x < 0 ? large : small);
+  }
+};
+
+struct KlDiv {
+  float parameter;
+  __device__ float loss(float x, float t, float) const { return (t == 0 ? 0 : t * logf(t)) - t * x; }
+  __device__ float slope(float, float t, float) const { return -t; }
+};
+
+struct KlDivLogTarget {
+  float parameter;
+  __device__ float loss(float x, float t, float) const { return expf(t) * (t - x); }
+  __device__ float slope(float, float t, float) const { return -expf(t); }
+};
+
+struct Hinge {
+  float parameter;
+  __device__ float loss(float x, float t, float) const {
+    const float missing = 1 - t * x;
+    return missing < 0 ? 0 : missing;
+  }
+  __device__ float slope(float x, float t, float) const { return 1 - t * x <= 0 ? 0 : -t; }
+};
+
+struct SquaredHinge {
+  float parameter;
+  __device__ float loss(float x, float t, float) const {
+    const float missing = 1 - t * x;
+    return missing < 0 ? 0 : missing * missing;
+  }
+  __device__ float slope(float x, float t, float) const {
+    const float missing = 1 - t * x;
+    return missing < 0 ? 0 : -2 * t * missing;
+  }
+};
+
+// A target of 1 asks for a small x, one of -1 for a large one; any other for both, as in PyTorch.
+struct HingeEmbedding {
+  float margin;
+  __device__ float loss(float x, float t, float) const {
+    const float missing = margin - x;
+    return (t == 1 || missing < 0 ? 0 : missing) + (t == -1 ? 0 : x);
+  }
+  __device__ float slope(float x, float t, float) const {
+    return (t != 1 && margin - x >= 0 ? -1.0f : 0.0f) + (t == -1 ? 0.0f : 1.0f);
+  }
+};
+
+struct ClampedLogarithm {
+  float least;
+  __device__ float operator()(float x) const { return logf(x < least ? least : x); }
+};
+struct ClampedLogarithmGradient {
+  float least;
+  __device__ float operator()(float dy, float x) const { return x <= least ? 0 : dy / x; }
+};
+
+// Calls run(member) with the member that p asks for.
+template <class Run>
+void with_member(const PointwiseLoss& p, const Run& run) {
+  const auto parameter = static_cast<float>(p.parameter);
+  switch (p.kind) {
+    case Pointwise::squared:
+      return run(Squared{parameter});
+    case Pointwise::absolute:
+      return run(Absolute{parameter});
+    case Pointwise::huber:
+      return run(Huber{parameter});
+    case Pointwise::smooth_l1:
+      return run(SmoothL1{parameter});
+    case Pointwise::binary_cross_entropy:
+      return run(BinaryCrossEntropy{parameter});
+    case Pointwise::binary_cross_entropy_with_logits:
+      return run(BinaryCrossEntropyWithLogits{parameter});
+    case Pointwise::kl_div:
+      return run(KlDiv{parameter});
+    case Pointwise::kl_div_log_target:
+      return run(KlDivLogTarget{parameter});
+    case Pointwise::hinge:
+      return run(Hinge{parameter});
+    case Pointwise::squared_hinge:
+      return run(SquaredHinge{parameter});
+    case Pointwise::hinge_embedding:
+      return run(HingeEmbedding{parameter});
+  }
 }
 
-// x, probs (rows, C); losses (rows), or null and parts (gridDim.x)
-template <class Team, class T>
-__global__ void __launch_bounds__(Team::threads)
-    forward_kernel(Softmax p, Target<T> q, const T* x, T* probs, T* losses, Part* parts) {
-  Part part{0, 0};  // each row is in that of its team's first thread
-  for (std::int64_t block = blockIdx.x; block * Team::rows < p.outer; block += gridDim.x) {
-    const Team team(p, block);
-    const Elements logits(team, -INFINITY, [=](std::int64_t i) { return static_cast<float>(x[i]); });
-    const Label label = q.label(team);
-    const float picked = label.index < 0 || label.wrong ? NAN : static_cast<float>(x[team.first + label.index]);
-    const auto [max, sum] = normaliser(team, logits);
-    const float log_sum = logf(sum), scale = 1 / sum;
-    float loss = log_sum - (picked - max);
-    if (q.target) {
-      float weighted = 0, weight = 0;  // sums of target d, d = x - max, and of target
-      logits.each([&](float v, std::int64_t i) {
-        const auto t = static_cast<float>(q.target[i]);
-        weighted += t * (v - max), weight += t;
-      });
-      loss = log_sum * team.reduce(Sum{}, weight) - team.reduce(Sum{}, weighted);
-    }
-    if (q.smooth != 0) {  // not multiplied by 0: a logit of -inf has an infinite loss
-      float even = 0;
-      logits.each([&](float v, std::int64_t) { even += v - max; });
-      loss = q.sharp * loss + q.smooth * (log_sum - team.reduce(Sum{}, even) / static_cast<float>(q.C));
-    }
-    logits.each([&](float v, std::int64_t i) { probs[i] = static_cast<T>(expf(v - max) * scale); });
+// --- What all members share
+// -------------------------------------------------------------------------------------------
 
-    if (team.part != 0 || team.L == 0) continue;
-    if (label.ignored) loss = 0;
-    if (losses) losses[team.row] = static_cast<T>(loss);
-    part.loss += loss, part.count += !label.ignored;
+// V numbers at V i; ones where there is no array
+template <int V, class T>
+__device__ __forceinline__ Vector<float, V> load(const T* p, std::int64_t i) {
+  Vector<float, V> out;
+  const auto* in = reinterpret_cast<const Vector<T, V>*>(p);
+#pragma unroll
+  for (int j = 0; j < V; ++j) out.v[j] = p ? static_cast<float>(in[i].v[j]) : 1.0f;
+  return out;
+}
+
+// All (n); the weights may be null.
+template <class T>
+struct Inputs {
+  const T *x, *target, *weight, *pos_weight;
+
+  // f(x, target, pos_weight) weight, V of them at V i
+  template <int V, class F>
+  __device__ __forceinline__ Vector<float, V> at(std::int64_t i, F f) const {
+    const auto xs = load<V>(x, i), ts = load<V>(target, i), ws = load<V>(weight, i), ps = load<V>(pos_weight, i);
+    Vector<float, V> out;
+#pragma unroll
+    for (int j = 0; j < V; ++j) out.v[j] = ws.v[j] * f(xs.v[j], ts.v[j], ps.v[j]);
+    return out;
   }
+};
+
+// Calls run<V>(i) for this thread's share of n elements: V of them at V i.
+template <int widest, class F>
+__device__ __forceinline__ void for_vectors(std::int64_t n, F run) {
+  const std::int64_t step = std::int64_t{gridDim.x} * blockDim.x, whole = n / widest;
+  const std::int64_t first = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  for (std::int64_t i = first; i < whole; i += step) run.template operator()<widest>(i);
+  for (std::int64_t i = whole * widest + first; i < n; i += step) run.template operator()<1>(i);
+}
+
+constexpr int threads = 256;
+
+template <class T>
+unsigned blocks_for(std::int64_t n) {
+  return n > 0 ? grid_for(ceil_div(n, Pack<T>::size), threads) : 0;
+}
+
+// losses (n), or null and parts (gridDim.x)
+template <class Member, class T>
+__global__ void forward_kernel(std::int64_t n, Member member, Inputs<T> inputs, T* losses, double* parts) {
+  double sum = 0;
+  for_vectors<Pack<T>::size>(n, [&]<int V>(std::int64_t i) {
+    const auto loss = inputs.template at<V>(i, [&](float x, float t, float p) { return member.loss(x, t, p); });
+    float part = 0;
+    Vector<T, V> out;
+#pragma unroll
+    for (int j = 0; j < V; ++j) part += loss.v[j], out.v[j] = static_cast<T>(loss.v[j]);
+    sum += part;
+    if (losses) reinterpret_cast<Vector<T, V>*>(losses)[i] = out;
+  });
   if (losses) return;
-  part = sum_of_block(part);
-  if (threadIdx.x == 0) parts[blockIdx.x] = part;
+  SHARED(shared, double[32]);
+  sum = block_sum(sum, shared);
+  if (threadIdx.x == 0) parts[blockIdx.x] = sum;
 }
 
-// parts (n), loss (1): the sum or the mean, which over nothing is NaN; one block
+// parts (n), loss (1); one block
 template <class T>
-__global__ void finish_kernel(int n, bool mean, const Part* parts, T* loss) {
-  Part all{0, 0};
-  for (int i = static_cast<int>(threadIdx.x); i < n; i += static_cast<int>(blockDim.x))
-    all.loss += parts[i].loss, all.count += parts[i].count;
-  all = sum_of_block(all);
-  if (threadIdx.x == 0) loss[0] = static_cast<T>(mean ? all.loss / static_cast<float>(all.count) : all.loss);
+__global__ void finish_kernel(int n, double divisor, bool root, const double* parts, T* loss) {
+  double sum = 0;
+  for (int i = static_cast<int>(threadIdx.x); i < n; i += static_cast<int>(blockDim.x)) sum += parts[i];
+  SHARED(shared, double[32]);
+  const auto value = static_cast<float>(block_sum(sum, shared) / divisor);
+  if (threadIdx.x == 0) loss[0] = static_cast<T>(root ? sqrtf(value) : value);
 }
 
-// labels (rows), counts (gridDim.x): how many labels are not ignored
-__global__ void count_kernel(std::int64_t rows, std::int64_t ignore_index, const std::int64_t* labels,
-                             std::int64_t* counts) {
-  std::int64_t count = 0;
-  const std::int64_t step = std::int64_t{gridDim.x} * blockDim.x;
-  for (std::int64_t row = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x; row < rows; row += step)
-    count += labels[row] != ignore_index;
-  SHARED(shared, std::int64_t[32]);
-  count = block_sum(count, shared);
-  if (threadIdx.x == 0) counts[blockIdx.x] = count;
-}
-
-struct Class {
-  float prob, target;
-};
-// dloss (rows), or one value and dloss_step 0, to be divided by `divisor`, or by the sum of counts (parts);
-// probs, dx (rows, C); dx may be probs
-template <class Team, class T>
-__global__ void __launch_bounds__(Team::threads)
-    backward_kernel(Softmax p, Target<T> q, int dloss_step, float divisor, int parts, const std::int64_t* counts,
-                    const T* dloss, const T* probs, T* dx) {
-  if (parts > 0) {
-    std::int64_t count = 0;
-    for (int i = static_cast<int>(threadIdx.x); i < parts; i += static_cast<int>(blockDim.x)) count += counts[i];
-    SHARED(shared, std::int64_t[32]);
-    divisor = fmaxf(1, static_cast<float>(block_sum(count, shared)));
-  }
-  const float even = q.smooth / static_cast<float>(q.C);
-  for (std::int64_t block = blockIdx.x; block * Team::rows < p.outer; block += gridDim.x) {
-    const Team team(p, block);
-    const Label label = q.label(team);
-    const std::int64_t hot = team.first + label.index;
-    const Elements classes(team, Class{0, 0}, [=](std::int64_t i) {
-      return Class{static_cast<float>(probs[i]), q.target ? static_cast<float>(q.target[i]) : (i == hot ? 1.0f : 0.0f)};
-    });
-    const float g = team.L == 0 || label.wrong ? NAN : static_cast<float>(dloss[team.row * dloss_step]) / divisor;
-    float weight = 1;  // sum of q
-    if (q.target) {
-      weight = 0;
-      classes.fold([&](Class c) { weight += c.target; });
-      weight = q.sharp * team.reduce(Sum{}, weight) + q.smooth;
-    }
-    classes.each([&](Class c, std::int64_t i) {
-      dx[i] = static_cast<T>(label.ignored ? 0 : g * (c.prob * weight - (q.sharp * c.target + even)));
-    });
-  }
+// dloss (n), or one value and dloss_step 0; root (1) or null; dx (n)
+template <class Member, class T>
+__global__ void backward_kernel(std::int64_t n, Member member, Inputs<T> inputs, bool reduced, float divisor,
+                                const T* dloss, const T* root, T* dx) {
+  float scale = reduced ? static_cast<float>(dloss[0]) / divisor : 1;
+  if (root) scale = static_cast<float>(*root) == 0 ? 0 : scale / (2 * static_cast<float>(*root));
+  for_vectors<Pack<T>::size>(n, [&]<int V>(std::int64_t i) {
+    const auto slope = inputs.template at<V>(i, [&](float x, float t, float p) { return member.slope(x, t, p); });
+    const auto g = load<V>(reduced ? nullptr : dloss, i);
+    Vector<T, V> out;
+#pragma unroll
+    for (int j = 0; j < V; ++j) out.v[j] = static_cast<T>(scale * g.v[j] * slope.v[j]);
+    reinterpret_cast<Vector<T, V>*>(dx)[i] = out;
+  });
 }
 
 }  // namespace
 
-// x, probs (N, L, C); labels (N, L) or target (N, L, C), the other null; loss (N, L) for none, else one value.
+// x, target (n), weight and pos_weight (n) or null; loss (n), or one value if it is reduced
 template <class T>
-void softmax_cross_entropy_forward(const CrossEntropy& p, const T* x, const std::int64_t* labels, const T* target,
-                                   T* loss, T* probs) {
-  const Softmax rows{p.N * p.L, p.C, 1};
-  const bool none = p.reduction == Reduction::none;
-  const Scratch<Part> parts(none ? 0 : grid_for(rows.outer, 1));
-  unsigned n = 0;
-  if (rows.outer > 0)
-    for_rows(rows, [&]<class Team>(std::int64_t blocks, dim3 block) {
-      n = grid_for(blocks, 1);
-      launch("softmax_cross_entropy_forward", forward_kernel<Team, T>, dim3(n), block, 0, rows,
-             Target<T>(p, labels, target), x, probs, none ? loss : nullptr, parts.get());
+void pointwise_loss_forward(const PointwiseLoss& p, const T* x, const T* target, const T* weight, const T* pos_weight,
+                            T* loss) {
+  const unsigned blocks = blocks_for<T>(p.n);
+  const Scratch<double> parts(p.reduced ? blocks : 0);
+  if (blocks > 0)
+    with_member(p, [&](auto member) {
+      launch("pointwise_loss_forward", forward_kernel<decltype(member), T>, dim3(blocks), dim3(threads), 0, p.n, member,
+             Inputs<T>{x, target, weight, pos_weight}, p.reduced ? nullptr : loss, parts.get());
     });
-  if (!none)
-    launch("softmax_cross_entropy_forward: reduction", finish_kernel<T>, dim3(1), dim3(n > 32 ? 256 : 32), 0, n,
-           p.reduction == Reduction::mean, parts.get(), loss);
+  if (p.reduced)
+    launch("pointwise_loss_forward: sum", finish_kernel<T>, dim3(1), dim3(threads), 0, static_cast<int>(blocks),
+           p.divisor, p.root, parts.get(), loss);
 }
-INSTANTIATE(softmax_cross_entropy_forward)
+INSTANTIATE(pointwise_loss_forward)
 
-// dloss (N, L) for none, else one value; probs, dx (N, L, C); labels (N, L) or target (N, L, C), the other null.
-// dx = dloss (probs sum(q) - q), q being the smoothed target; dx may be probs.
+// dloss (n), or one value if the loss was reduced; loss: the root, where it was one; dx (n).  At a root of 0, where no
+// element differs from its target, the gradient is 0.
 template <class T>
-void softmax_cross_entropy_backward(const CrossEntropy& p, const T* dloss, const T* probs, const std::int64_t* labels,
-                                    const T* target, T* dx) {
-  const Softmax rows{p.N * p.L, p.C, 1};
-  if (rows.outer == 0) return;
-  const bool mean = p.reduction == Reduction::mean;
-  constexpr unsigned most_parts = 2 * 132;  // every block reads them
-  const unsigned blocks_of_labels = grid_for(rows.outer, 256);
-  const unsigned parts = mean && labels ? (blocks_of_labels < most_parts ? blocks_of_labels : most_parts) : 0;
-  const Scratch<std::int64_t> counts(parts);
-  if (parts > 0)
-    launch("softmax_cross_entropy_backward: labels", count_kernel, dim3(parts), dim3(256), 0, rows.outer,
-           p.ignore_index, labels, counts.get());
-  for_rows(rows, [&]<class Team>(std::int64_t blocks, dim3 block) {
-    launch("softmax_cross_entropy_backward", backward_kernel<Team, T>, dim3(grid_for(blocks, 1)), block, 0, rows,
-           Target<T>(p, labels, target), p.reduction == Reduction::none ? 1 : 0,
-           mean ? static_cast<float>(rows.outer) : 1.0f, parts, counts.get(), dloss, probs, dx);
+void pointwise_loss_backward(const PointwiseLoss& p, const T* dloss, const T* loss, const T* x, const T* target,
+                             const T* weight, const T* pos_weight, T* dx) {
+  const unsigned blocks = blocks_for<T>(p.n);
+  if (blocks == 0) return;
+  with_member(p, [&](auto member) {
+    launch("pointwise_loss_backward", backward_kernel<decltype(member), T>, dim3(blocks), dim3(threads), 0, p.n, member,
+           Inputs<T>{x, target, weight, pos_weight}, p.reduced, static_cast<float>(p.divisor), dloss,
+           p.root ? loss : nullptr, dx);
   });
 }
-INSTANTIATE(softmax_cross_entropy_backward)
+INSTANTIATE(pointwise_loss_backward)
+
+// x, y (n); NaN stays
+template <class T>
+void clamped_log_forward(const ClampedLog& p, const T* x, T* y) {
+  map("clamped_log_forward", p.n, ClampedLogarithm{static_cast<float>(p.least)}, y, x);
+}
+INSTANTIATE(clamped_log_forward)
+
+// dx = dy / x, but 0 where x <= least
+template <class T>
+void clamped_log_backward(const ClampedLog& p, const T* dy, const T* x, T* dx) {
+  map("clamped_log_backward", p.n, ClampedLogarithmGradient{static_cast<float>(p.least)}, dx, dy, x);
+}
+INSTANTIATE(clamped_log_backward)
 
 }  // namespace convolith::CONVOLITH_DEVICE

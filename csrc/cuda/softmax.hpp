@@ -1,4 +1,4 @@
-// How threads share the distributions of a Softmax: what softmax.cu and loss.cu have in common.
+// How threads share the distributions of a Softmax: what softmax.cu and cross_entropy.cu have in common.
 #pragma once
 
 #include "reduce.hpp"
@@ -29,7 +29,7 @@ struct Lanes {
 // Longer rows: a block.
 template <int held>
 struct Block {
-  static constexpr int count = held, threads = held > 0 ? 512 : 1024, rows = 1, stride = 1;
+  static constexpr int count = held, threads = 512, rows = 1, stride = 1;
   std::int64_t row, first, L;
   int part, parts;
   __device__ __forceinline__ Block(const Softmax& p, std::int64_t block)

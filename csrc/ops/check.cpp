@@ -101,6 +101,14 @@ std::int64_t Check::axis(const Int& arg, const char* name, int rank) const {
   return v < 0 ? v + rank : v;
 }
 
+Reduction Check::reduction(const Text& arg) const {
+  const std::string& how = string(arg, "reduction");
+  if (how == "mean") return Reduction::mean;
+  if (how == "sum") return Reduction::sum;
+  if (how == "none") return Reduction::none;
+  value_error("reduction must be 'mean', 'sum' or 'none', got '", how, "'");
+}
+
 void Check::array(const Array& x, const char* name) const {
   if (x.data == nullptr && !x.unfit.empty()) type_error(name, " must be a NumPy array, got ", x.unfit);
 }

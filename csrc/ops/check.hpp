@@ -72,6 +72,7 @@ class Check {
   // Both numbers of an int-or-pair, each >= least.
   Pair pair(const PairArg& arg, const char* name, std::int64_t least) const;
   std::int64_t axis(const Int& arg, const char* name, int rank) const;
+  Reduction reduction(const Text& arg) const;
 
   // Arrays
   void array(const Array& x, const char* name) const;     // an array, of some dtype we know

@@ -4,120 +4,290 @@
 namespace convolith::ops {
 namespace {
 
-// x (N, C, *) without its second axis.
-Shape positions(const Shape& x) {
-  Shape shape;
-  for (int i = 0; i < x.rank; ++i)
-    if (i != 1) shape.dim[shape.rank++] = x.dim[i];
-  return shape;
-}
-
-// "target[3, 5]" for the flat index into an array of that shape.
-std::string element(const Shape& shape, std::int64_t flat) {
-  std::string indices;
-  for (int i = shape.rank - 1; i >= 0; --i) {
-    indices = std::to_string(flat % shape[i]) + (indices.empty() ? "" : ", ") + indices;
-    flat /= shape[i];
-  }
-  return "target[" + indices + "]";
-}
-
-void check_labels(const Check& check, const Array& target, const Shape& shape, std::int64_t classes,
-                  std::int64_t ignored) {
-  check.has_shape(target, "target", shape);
-  if (target.device != Device::cpu) return;  // there such a label makes the loss NaN
-  const std::int64_t* label = target.ptr<std::int64_t>();
-  for (std::int64_t i = 0; i < target.size(); ++i) {
-    if ((label[i] >= 0 && label[i] < classes) || label[i] == ignored) continue;
-    check.value_error(element(shape, i), " is ", label[i], " but labels must be in [0, ", classes,
-                      ") or ignore_index, which is ", ignored);
-  }
-}
-
-void check_probabilities(const Check& check, const Array& target, const Array& x, const char* x_name,
-                         std::int64_t ignored) {
-  check.alike(x, x_name, target, "target");
-  check.same_shape(x, x_name, target, "target");
-  check.require(ignored < 0, "ignore_index is for class labels, but target is ", name_of(target.dtype),
-                " probabilities; leave it at its default");
-  if (target.device != Device::cpu) return;
-  by_dtype(target.dtype, [&]<class T>(T) {
-    for (std::int64_t i = 0; i < target.size(); ++i)
-      if (std::isnan(static_cast<float>(target.ptr<T>()[i]))) check.value_error(element(target.shape, i), " is NaN");
+void copy_rows(const CopyRows& p, const Array& from, std::int64_t from_offset, const Array& to,
+               std::int64_t to_offset) {
+  by_dtype(from.dtype, [&]<class T>(T) {
+    kernels<T>(from.device).copy_rows(p, from.ptr<T>() + from_offset, to.ptr<T>() + to_offset);
   });
 }
 
-// x is the logits or their softmax, (N, C, *).
-CrossEntropy problem(const Check& check, const Array& x, const char* x_name, const Array& target, const Text& reduction,
-                     const Int& ignore_index, const Real& label_smoothing) {
-  check.floating(x, x_name);
-  check.require(x.shape.rank >= 2, x_name, " must be (N, C, *) with 2 axes or more, got shape ", text(x.shape));
-  check.require(x.shape[1] > 0, x_name, " has no classes, got shape ", text(x.shape));
-  check.array(target, "target");
-  check.same_device(x, x_name, target, "target");
-  CrossEntropy p{x.shape[0], x.shape[1], x.shape.size(2, x.shape.rank), Reduction::mean, 0, 0};
-  const std::string& how = check.string(reduction, "reduction");
-  check.require(how == "mean" || how == "sum" || how == "none", "reduction must be 'mean', 'sum' or 'none', got '", how,
-                "'");
-  p.reduction = how == "mean" ? Reduction::mean : how == "sum" ? Reduction::sum : Reduction::none;
-  p.ignore_index = check.integer(ignore_index, "ignore_index");
-  p.label_smoothing = check.within(label_smoothing, "label_smoothing", 0, 1);
-  if (target.dtype == DType::i64)
-    check_labels(check, target, positions(x.shape), p.C, p.ignore_index);
-  else if (target.dtype == DType::other)
-    check.type_error("target must be int64 labels or ", name_of(x.dtype), " probabilities, got ", target.unfit);
+// from (outer, inner), row by row, to (outer, times, inner).
+Array repeated(const Array& from, std::int64_t outer, std::int64_t times, std::int64_t inner) {
+  const Array to = allocate(Shape{outer * times * inner}, from.dtype, from.device);
+  if (times < outer)
+    for (std::int64_t i = 0; i < times; ++i) copy_rows({outer, inner, inner, times * inner}, from, 0, to, i * inner);
   else
-    check_probabilities(check, target, x, x_name, p.ignore_index);
-  return p;
+    for (std::int64_t i = 0; i < outer; ++i)
+      copy_rows({times, inner, 0, inner}, from, i * inner, to, i * times * inner);
+  return to;
 }
 
-Shape loss_shape(const CrossEntropy& p, const Shape& x) {
-  return p.reduction == Reduction::none ? positions(x) : Shape{};
+// Weights in the shape of x: themselves, or a copy where they broadcast to it.
+Array expanded(const Check& check, const Array& weight, const char* name, const Array& x) {
+  check.floating(weight, name);
+  check.alike(x, "x", weight, name);
+  if (weight.shape == x.shape || x.size() == 0) return weight;
+  Shape shape = x.shape;  // of what there is so far
+  bool fits = weight.shape.rank <= shape.rank;
+  for (int i = 1; i <= shape.rank; ++i) {
+    shape[-i] = i <= weight.shape.rank ? weight.shape[-i] : 1;
+    fits = fits && (shape[-i] == 1 || shape[-i] == x.shape[-i]);
+  }
+  check.require(fits, name, " is ", text(weight.shape), ", which does not broadcast to the shape of x, ",
+                text(x.shape));
+  Array rows = row_major(weight);
+  for (int i = shape.rank - 1; i >= 0; --i) {
+    if (shape[i] == x.shape[i]) continue;
+    rows = repeated(rows, shape.size(0, i), x.shape[i], shape.size(i + 1, shape.rank));
+    shape[i] = x.shape[i];
+  }
+  rows.shape = shape;
+  if (is_row_major(rows)) return rows;
+  const Array y = allocate(shape, x.dtype, x.device);
+  from_row_major(rows, y);
+  return y;
 }
 
-// Labels and losses are (N, L) to a kernel, row by row; where channels lie last, an array of rank 3 would not be.
-Array labels_of(const Array& target) {
-  return target.dtype == DType::i64 ? row_major(target) : Array{};
+// Of a device the values are not looked at: there the loss is NaN.
+void check_probabilities(const Check& check, const Array& x, const char* name) {
+  if (x.device != Device::cpu) return;
+  by_dtype(x.dtype, [&]<class T>(T) {
+    const T* values = x.ptr<T>();
+    bool all = true;
+    for (std::int64_t i = 0; i < x.size(); ++i)
+      all &= static_cast<float>(values[i]) >= 0 && static_cast<float>(values[i]) <= 1;
+    if (all) return;
+    std::int64_t i = 0;
+    while (static_cast<float>(values[i]) >= 0 && static_cast<float>(values[i]) <= 1) ++i;
+    check.value_error(name, " must be probabilities in [0, 1], but element ", i, " is ", static_cast<float>(values[i]));
+  });
 }
-template <class T>
-const T* probabilities_of(const Array& target) {
-  return target.dtype == DType::i64 ? nullptr : target.ptr<T>();
+
+// One of the losses, with its arrays checked.
+class Loss {
+ public:
+  const Check check;
+
+  Loss(const char* primitive, Pointwise kind, const Array& x, const Array& target, double parameter = 0)
+      : check(primitive), p_{x.size(), kind, parameter, false, false, 1}, x_(x), target_(target) {
+    check.floating(x, "x");
+    check.floating(target, "target");
+    check.alike(x, "x", target, "target");
+    check.same_shape(x, "x", target, "target");
+  }
+  Loss& reduced(const Text& reduction) {
+    const Reduction how = check.reduction(reduction);
+    return reduced(how != Reduction::none, how == Reduction::mean ? x_.size() : 1);
+  }
+  Loss& reduced(bool is, std::int64_t divisor) {
+    p_.reduced = is;
+    p_.divisor = static_cast<double>(divisor);
+    return *this;
+  }
+  Loss& root_of_mean() {
+    p_.root = true;
+    return reduced(true, x_.size());
+  }
+  Loss& weighted(const MaybeArray& weight, const MaybeArray& pos_weight = {}) {
+    if (weight) weight_ = expanded(check, *weight, "weight", x_);
+    if (pos_weight) pos_weight_ = expanded(check, *pos_weight, "pos_weight", x_);
+    return *this;
+  }
+
+  Array forward(const MaybeTarget& out) const {
+    const Array loss = check.output(out, shape(), x_, {&x_, &target_, &weight_, &pos_weight_}, !p_.reduced);
+    by_dtype(x_.dtype, [&]<class T>(T) {
+      kernels<T>(x_.device).pointwise_loss_forward(p_, x_.ptr<T>(), target_.ptr<T>(), weight_.ptr<T>(),
+                                                   pos_weight_.ptr<T>(), loss.ptr<T>());
+    });
+    return loss;
+  }
+  // `root`: the loss, where it is a root
+  Array backward(const Array& dloss, const MaybeTarget& out, const Array& root = {}) const {
+    check.floating(dloss, "dloss");
+    check.alike(dloss, "dloss", x_, "x");
+    check.has_shape(dloss, "dloss", shape());
+    const Array dx = check.output(out, x_.shape, x_, {&x_, &target_, &weight_, &pos_weight_}, true);
+    check.apart(dx, "out", dloss, "dloss");
+    check.apart(dx, "out", root, "loss");
+    by_dtype(x_.dtype, [&]<class T>(T) {
+      kernels<T>(x_.device).pointwise_loss_backward(p_, dloss.ptr<T>(), root.ptr<T>(), x_.ptr<T>(), target_.ptr<T>(),
+                                                    weight_.ptr<T>(), pos_weight_.ptr<T>(), dx.ptr<T>());
+    });
+    return dx;
+  }
+
+ private:
+  Shape shape() const { return p_.reduced ? Shape{} : x_.shape; }
+
+  PointwiseLoss p_;
+  const Array &x_, &target_;
+  Array weight_, pos_weight_;  // without data where there are none
+};
+
+// --- The members that have options
+// ------------------------------------------------------------------------------------
+
+Loss huber(const Array& x, const Array& target, const Text& reduction, const Real& delta) {
+  const Check check("huber_loss");
+  const double d = check.finite(delta, "delta");
+  check.require(d > 0, "delta must be more than 0, got ", d);
+  return Loss("huber_loss", Pointwise::huber, x, target, d).reduced(reduction);
+}
+
+Loss smooth_l1(const Array& x, const Array& target, const Text& reduction, const Real& beta) {
+  const double b = Check("smooth_l1_loss").at_least_zero(beta, "beta");
+  const Pointwise kind = b == 0 ? Pointwise::absolute : Pointwise::smooth_l1;
+  return Loss("smooth_l1_loss", kind, x, target, b).reduced(reduction);
+}
+
+Loss binary_cross_entropy(const Array& x, const Array& target, const MaybeArray& weight, const Text& reduction) {
+  Loss loss("binary_cross_entropy", Pointwise::binary_cross_entropy, x, target);
+  loss.reduced(reduction).weighted(weight);
+  check_probabilities(loss.check, x, "x");
+  check_probabilities(loss.check, target, "target");
+  return loss;
+}
+
+Loss binary_cross_entropy_with_logits(const Array& x, const Array& target, const MaybeArray& weight,
+                                      const MaybeArray& pos_weight, const Text& reduction) {
+  return Loss("binary_cross_entropy_with_logits", Pointwise::binary_cross_entropy_with_logits, x, target)
+      .reduced(reduction)
+      .weighted(weight, pos_weight);
+}
+
+Loss kl_div(const Array& x, const Array& target, const Text& reduction, const Flag& log_target) {
+  const Check check("kl_div");
+  const bool logs = check.flag(log_target, "log_target");
+  Loss loss("kl_div", logs ? Pointwise::kl_div_log_target : Pointwise::kl_div, x, target);
+  if (check.string(reduction, "reduction") != "batchmean") return loss.reduced(reduction);
+  return loss.reduced(true, x.shape.rank > 0 ? x.shape[0] : 1);
+}
+
+Loss hinge(const Array& x, const Array& target, const Text& reduction, const Flag& squared) {
+  const bool squares = Check("hinge_loss").flag(squared, "squared");
+  const Pointwise kind = squares ? Pointwise::squared_hinge : Pointwise::hinge;
+  return Loss("hinge_loss", kind, x, target).reduced(reduction);
+}
+
+Loss hinge_embedding(const Array& x, const Array& target, const Text& reduction, const Real& margin) {
+  const double m = Check("hinge_embedding_loss").finite(margin, "margin");
+  return Loss("hinge_embedding_loss", Pointwise::hinge_embedding, x, target, m).reduced(reduction);
 }
 
 }  // namespace
 
-Arrays softmax_cross_entropy_forward(const Array& x, const Array& target, const Text& reduction,
-                                     const Int& ignore_index, const Real& label_smoothing, const MaybeTargets& out) {
-  const Check check("softmax_cross_entropy");
-  const CrossEntropy p = problem(check, x, "x", target, reduction, ignore_index, label_smoothing);
-  Arrays results = check.outputs(out, {{loss_shape(p, x.shape), x.dtype}, {x.shape, x.dtype}}, x, {&x, &target});
-  const Array labels = labels_of(target), loss = row_major_for(results.items[0]);
-  by_dtype(x.dtype, [&]<class T>(T) {
-    kernels<T>(x.device).softmax_cross_entropy_forward(p, x.ptr<T>(), labels.ptr<std::int64_t>(),
-                                                       probabilities_of<T>(target), loss.ptr<T>(),
-                                                       results.items[1].ptr<T>());
-  });
-  from_row_major(loss, results.items[0]);
-  return results;
+Array clamped_log_forward(const Array& x, const Real& least, const MaybeTarget& out) {
+  const Check check("clamped_log");
+  check.floating(x, "x");
+  const ClampedLog p{x.size(), check.at_least_zero(least, "least")};
+  const Array y = check.output(out, x.shape, x, {&x}, true);
+  by_dtype(x.dtype, [&]<class T>(T) { kernels<T>(x.device).clamped_log_forward(p, x.ptr<T>(), y.ptr<T>()); });
+  return y;
+}
+Array clamped_log_backward(const Array& dy, const Array& x, const Real& least, const MaybeTarget& out) {
+  const Check check("clamped_log");
+  check.floating(dy, "dy");
+  check.alike(dy, "dy", x, "x");
+  check.same_shape(dy, "dy", x, "x");
+  const ClampedLog p{x.size(), check.at_least_zero(least, "least")};
+  const Array dx = check.output(out, x.shape, x, {&dy, &x}, true);
+  by_dtype(x.dtype,
+           [&]<class T>(T) { kernels<T>(x.device).clamped_log_backward(p, dy.ptr<T>(), x.ptr<T>(), dx.ptr<T>()); });
+  return dx;
 }
 
-Array softmax_cross_entropy_backward(const Array& dloss, const Array& probs, const Array& target, const Text& reduction,
-                                     const Int& ignore_index, const Real& label_smoothing, const MaybeTarget& out) {
-  const Check check("softmax_cross_entropy");
-  const CrossEntropy p = problem(check, probs, "probs", target, reduction, ignore_index, label_smoothing);
-  check.floating(dloss, "dloss");
-  check.alike(dloss, "dloss", probs, "probs");
-  check.has_shape(dloss, "dloss", loss_shape(p, probs.shape));
-  const Array dx = check.output(out, probs.shape, probs, {&probs}, true);
-  check.apart(dx, "out", dloss, "dloss");
-  check.apart(dx, "out", target, "target");
-  const Array labels = labels_of(target), dloss_rows = row_major(dloss);
-  by_dtype(probs.dtype, [&]<class T>(T) {
-    kernels<T>(probs.device)
-        .softmax_cross_entropy_backward(p, dloss_rows.ptr<T>(), probs.ptr<T>(), labels.ptr<std::int64_t>(),
-                                        probabilities_of<T>(target), dx.ptr<T>());
-  });
-  return dx;
+Array mse_loss_forward(const Array& x, const Array& target, const Text& reduction, const MaybeTarget& out) {
+  return Loss("mse_loss", Pointwise::squared, x, target).reduced(reduction).forward(out);
+}
+Array mse_loss_backward(const Array& dloss, const Array& x, const Array& target, const Text& reduction,
+                        const MaybeTarget& out) {
+  return Loss("mse_loss", Pointwise::squared, x, target).reduced(reduction).backward(dloss, out);
+}
+
+Array rmse_loss_forward(const Array& x, const Array& target, const MaybeTarget& out) {
+  return Loss("rmse_loss", Pointwise::squared, x, target).root_of_mean().forward(out);
+}
+Array rmse_loss_backward(const Array& dloss, const Array& loss, const Array& x, const Array& target,
+                         const MaybeTarget& out) {
+  const Loss root = Loss("rmse_loss", Pointwise::squared, x, target).root_of_mean();
+  root.check.floating(loss, "loss");
+  root.check.alike(loss, "loss", x, "x");
+  root.check.has_shape(loss, "loss", Shape{});
+  return root.backward(dloss, out, loss);
+}
+
+Array l1_loss_forward(const Array& x, const Array& target, const Text& reduction, const MaybeTarget& out) {
+  return Loss("l1_loss", Pointwise::absolute, x, target).reduced(reduction).forward(out);
+}
+Array l1_loss_backward(const Array& dloss, const Array& x, const Array& target, const Text& reduction,
+                       const MaybeTarget& out) {
+  return Loss("l1_loss", Pointwise::absolute, x, target).reduced(reduction).backward(dloss, out);
+}
+
+Array huber_loss_forward(const Array& x, const Array& target, const Text& reduction, const Real& delta,
+                         const MaybeTarget& out) {
+  return huber(x, target, reduction, delta).forward(out);
+}
+Array huber_loss_backward(const Array& dloss, const Array& x, const Array& target, const Text& reduction,
+                          const Real& delta, const MaybeTarget& out) {
+  return huber(x, target, reduction, delta).backward(dloss, out);
+}
+
+Array smooth_l1_loss_forward(const Array& x, const Array& target, const Text& reduction, const Real& beta,
+                             const MaybeTarget& out) {
+  return smooth_l1(x, target, reduction, beta).forward(out);
+}
+Array smooth_l1_loss_backward(const Array& dloss, const Array& x, const Array& target, const Text& reduction,
+                              const Real& beta, const MaybeTarget& out) {
+  return smooth_l1(x, target, reduction, beta).backward(dloss, out);
+}
+
+Array binary_cross_entropy_forward(const Array& x, const Array& target, const MaybeArray& weight, const Text& reduction,
+                                   const MaybeTarget& out) {
+  return binary_cross_entropy(x, target, weight, reduction).forward(out);
+}
+Array binary_cross_entropy_backward(const Array& dloss, const Array& x, const Array& target, const MaybeArray& weight,
+                                    const Text& reduction, const MaybeTarget& out) {
+  return binary_cross_entropy(x, target, weight, reduction).backward(dloss, out);
+}
+
+Array binary_cross_entropy_with_logits_forward(const Array& x, const Array& target, const MaybeArray& weight,
+                                               const MaybeArray& pos_weight, const Text& reduction,
+                                               const MaybeTarget& out) {
+  return binary_cross_entropy_with_logits(x, target, weight, pos_weight, reduction).forward(out);
+}
+Array binary_cross_entropy_with_logits_backward(const Array& dloss, const Array& x, const Array& target,
+                                                const MaybeArray& weight, const MaybeArray& pos_weight,
+                                                const Text& reduction, const MaybeTarget& out) {
+  return binary_cross_entropy_with_logits(x, target, weight, pos_weight, reduction).backward(dloss, out);
+}
+
+Array kl_div_forward(const Array& x, const Array& target, const Text& reduction, const Flag& log_target,
+                     const MaybeTarget& out) {
+  return kl_div(x, target, reduction, log_target).forward(out);
+}
+Array kl_div_backward(const Array& dloss, const Array& x, const Array& target, const Text& reduction,
+                      const Flag& log_target, const MaybeTarget& out) {
+  return kl_div(x, target, reduction, log_target).backward(dloss, out);
+}
+
+Array hinge_loss_forward(const Array& x, const Array& target, const Text& reduction, const Flag& squared,
+                         const MaybeTarget& out) {
+  return hinge(x, target, reduction, squared).forward(out);
+}
+Array hinge_loss_backward(const Array& dloss, const Array& x, const Array& target, const Text& reduction,
+                          const Flag& squared, const MaybeTarget& out) {
+  return hinge(x, target, reduction, squared).backward(dloss, out);
+}
+
+Array hinge_embedding_loss_forward(const Array& x, const Array& target, const Text& reduction, const Real& margin,
+                                   const MaybeTarget& out) {
+  return hinge_embedding(x, target, reduction, margin).forward(out);
+}
+Array hinge_embedding_loss_backward(const Array& dloss, const Array& x, const Array& target, const Text& reduction,
+                                    const Real& margin, const MaybeTarget& out) {
+  return hinge_embedding(x, target, reduction, margin).backward(dloss, out);
 }
 
 }  // namespace convolith::ops

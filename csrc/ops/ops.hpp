@@ -101,11 +101,65 @@ Array softmax_backward(const Array& dy, const Array& y, const Int& dim, const Ma
 Array log_softmax_forward(const Array& x, const Int& dim, const MaybeTarget& out);
 Array log_softmax_backward(const Array& dy, const Array& y, const Int& dim, const MaybeTarget& out);
 
-// loss.cpp: x and probs (N, C, *), target (N, *) labels or (N, C, *) probabilities; forward gives (loss, probs)
-Arrays softmax_cross_entropy_forward(const Array& x, const Array& target, const Text& reduction,
-                                     const Int& ignore_index, const Real& label_smoothing, const MaybeTargets& out);
-Array softmax_cross_entropy_backward(const Array& dloss, const Array& probs, const Array& target, const Text& reduction,
-                                     const Int& ignore_index, const Real& label_smoothing, const MaybeTarget& out);
+// class_loss.cpp: x and probs (N, C, *), target (N, *) labels, for cross entropy also (N, C, *) probabilities, weight
+// (C); cross entropy's forward gives (loss, probs)
+Arrays softmax_cross_entropy_forward(const Array& x, const Array& target, const MaybeArray& weight,
+                                     const Text& reduction, const Int& ignore_index, const Real& label_smoothing,
+                                     const MaybeTargets& out);
+Array softmax_cross_entropy_backward(const Array& dloss, const Array& probs, const Array& target,
+                                     const MaybeArray& weight, const Text& reduction, const Int& ignore_index,
+                                     const Real& label_smoothing, const MaybeTarget& out);
+Array nll_loss_forward(const Array& x, const Array& target, const MaybeArray& weight, const Text& reduction,
+                       const Int& ignore_index, const MaybeTarget& out);
+Array nll_loss_backward(const Array& dloss, const Array& x, const Array& target, const MaybeArray& weight,
+                        const Text& reduction, const Int& ignore_index, const MaybeTarget& out);
+Array multi_margin_loss_forward(const Array& x, const Array& target, const MaybeArray& weight, const Int& p,
+                                const Real& margin, const Text& reduction, const MaybeTarget& out);
+Array multi_margin_loss_backward(const Array& dloss, const Array& x, const Array& target, const MaybeArray& weight,
+                                 const Int& p, const Real& margin, const Text& reduction, const MaybeTarget& out);
+
+// loss.cpp: x and target of one shape, weights of any that broadcasts to it
+Array clamped_log_forward(const Array& x, const Real& least, const MaybeTarget& out);
+Array clamped_log_backward(const Array& dy, const Array& x, const Real& least, const MaybeTarget& out);
+Array mse_loss_forward(const Array& x, const Array& target, const Text& reduction, const MaybeTarget& out);
+Array mse_loss_backward(const Array& dloss, const Array& x, const Array& target, const Text& reduction,
+                        const MaybeTarget& out);
+Array rmse_loss_forward(const Array& x, const Array& target, const MaybeTarget& out);
+Array rmse_loss_backward(const Array& dloss, const Array& loss, const Array& x, const Array& target,
+                         const MaybeTarget& out);
+Array l1_loss_forward(const Array& x, const Array& target, const Text& reduction, const MaybeTarget& out);
+Array l1_loss_backward(const Array& dloss, const Array& x, const Array& target, const Text& reduction,
+                       const MaybeTarget& out);
+Array huber_loss_forward(const Array& x, const Array& target, const Text& reduction, const Real& delta,
+                         const MaybeTarget& out);
+Array huber_loss_backward(const Array& dloss, const Array& x, const Array& target, const Text& reduction,
+                          const Real& delta, const MaybeTarget& out);
+Array smooth_l1_loss_forward(const Array& x, const Array& target, const Text& reduction, const Real& beta,
+                             const MaybeTarget& out);
+Array smooth_l1_loss_backward(const Array& dloss, const Array& x, const Array& target, const Text& reduction,
+                              const Real& beta, const MaybeTarget& out);
+Array binary_cross_entropy_forward(const Array& x, const Array& target, const MaybeArray& weight, const Text& reduction,
+                                   const MaybeTarget& out);
+Array binary_cross_entropy_backward(const Array& dloss, const Array& x, const Array& target, const MaybeArray& weight,
+                                    const Text& reduction, const MaybeTarget& out);
+Array binary_cross_entropy_with_logits_forward(const Array& x, const Array& target, const MaybeArray& weight,
+                                               const MaybeArray& pos_weight, const Text& reduction,
+                                               const MaybeTarget& out);
+Array binary_cross_entropy_with_logits_backward(const Array& dloss, const Array& x, const Array& target,
+                                                const MaybeArray& weight, const MaybeArray& pos_weight,
+                                                const Text& reduction, const MaybeTarget& out);
+Array kl_div_forward(const Array& x, const Array& target, const Text& reduction, const Flag& log_target,
+                     const MaybeTarget& out);
+Array kl_div_backward(const Array& dloss, const Array& x, const Array& target, const Text& reduction,
+                      const Flag& log_target, const MaybeTarget& out);
+Array hinge_loss_forward(const Array& x, const Array& target, const Text& reduction, const Flag& squared,
+                         const MaybeTarget& out);
+Array hinge_loss_backward(const Array& dloss, const Array& x, const Array& target, const Text& reduction,
+                          const Flag& squared, const MaybeTarget& out);
+Array hinge_embedding_loss_forward(const Array& x, const Array& target, const Text& reduction, const Real& margin,
+                                   const MaybeTarget& out);
+Array hinge_embedding_loss_backward(const Array& dloss, const Array& x, const Array& target, const Text& reduction,
+                                    const Real& margin, const MaybeTarget& out);
 
 // dropout.cpp: any shape
 Array dropout_forward(const Array& x, const Real& p, const Unsigned& seed, const Unsigned& offset,

@@ -56,6 +56,10 @@ RULES: dict[str, tuple[str, slice]] = {
     "Softmax": ("float32", _EVERY),  # sums of exponentials
     "LogSoftmax": ("float32", _EVERY),
     "CrossEntropy": ("float32", _EVERY),
+    "ClampedLog": ("float32", _EVERY),
+    "Loss": ("float32", _EVERY),
+    "SymmetricLoss": ("float32", _EVERY),
+    "RootMeanSquare": ("float32", _EVERY),
     "Add": ("widest", _EVERY),  # float32 beside a half
     "Concat": ("widest", _EVERY),
     "BatchNorm": ("widest", slice(0, 4, 3)),  # x and residual; its vectors are float32 anyway

@@ -11,6 +11,7 @@ from cases import (  # noqa: F401
     conv2d,
     dropout,
     linear,
+    loss,
     optimizer,
     pool2d,
     scale,

@@ -53,7 +53,7 @@ for _f in ("softmax", "log_softmax"):
         )
     case(f"{_f}_forward", "masked", lambda rng, dtype: ((masked(rng, (5, 19), dtype),), {}), 19)
 
-# Cross entropy: x, kind of target, options.
+# Cross entropy: x, kind of target, options, and of this table `weighted`: by class.
 _100 = {"ignore_index": -100}
 CROSS_ENTROPY: dict[str, tuple[tuple[int, ...], str, dict[str, Any]]] = {
     "mean": ((5, 10), "labels", {}),
@@ -83,6 +83,25 @@ CROSS_ENTROPY: dict[str, tuple[tuple[int, ...], str, dict[str, Any]]] = {
     "empty_batch": ((0, 4), "labels", {}),
     "empty_batch_none": ((0, 4, 3), "labels", {"reduction": "none"}),
     "huge_logits": ((5, 7), "labels", {"scale": 1e4}),
+    "class_weights": ((9, 4), "some_ignored", {"weighted": True, **_100}),
+    "class_weights_sum": ((9, 19), "labels", {"weighted": True, "reduction": "sum"}),
+    "class_weights_spatial_none": (
+        (2, 5, 7, 9),
+        "some_ignored",
+        {"weighted": True, "reduction": "none", **_100},
+    ),
+    "class_weights_smoothing": (
+        (2, 6, 5),
+        "some_ignored",
+        {"weighted": True, "label_smoothing": 0.3, **_100},
+    ),
+    "class_weights_rows_smoothing": ((7, 37), "labels", {"weighted": True, "label_smoothing": 0.1}),
+    "class_weights_probabilities": ((7, 19), "probabilities", {"weighted": True}),
+    "class_weights_probabilities_spatial": (
+        (2, 5, 3, 4),
+        "probabilities",
+        {"weighted": True, "label_smoothing": 0.2},
+    ),
 }
 
 
@@ -101,7 +120,7 @@ def _target(
 
 
 for _name, (_shape, _kind, _row) in CROSS_ENTROPY.items():
-    _options = {k: v for k, v in _row.items() if k != "scale"}
+    _options = {k: v for k, v in _row.items() if k not in ("scale", "weighted")}
 
     def _build(
         rng: Generator,
@@ -112,12 +131,14 @@ for _name, (_shape, _kind, _row) in CROSS_ENTROPY.items():
         o: Any = _options,
     ) -> Arguments:
         x = normal(rng, s, dtype, r.get("scale", 2))
-        return (x, _target(rng, s, t, r.get("ignore_index", -100), dtype)), dict(o)
+        target = _target(rng, s, t, r.get("ignore_index", -100), dtype)
+        weight = 0.5 + np.asarray(rng.random(s[1]), dtype) if r.get("weighted") else None
+        return (x, target, weight), dict(o)
 
     def _build_backward(rng: Generator, dtype: DTypeLike, build: Any = _build) -> Arguments:
-        (x, target), options = build(rng, dtype)
-        loss, probs = reference.softmax_cross_entropy_forward(x, target, **options)
-        return (normal(rng, loss.shape, dtype), probs.astype(dtype), target), options
+        (x, target, weight), options = build(rng, dtype)
+        loss, probs = reference.softmax_cross_entropy_forward(x, target, weight, **options)
+        return (normal(rng, loss.shape, dtype), probs.astype(dtype), target, weight), options
 
     case("softmax_cross_entropy_forward", _name, _build, prod(_shape))
     case("softmax_cross_entropy_backward", _name, _build_backward, _shape[1])

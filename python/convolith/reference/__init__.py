@@ -29,11 +29,35 @@ from convolith.reference.batch_norm import (
     batch_norm_backward,
     batch_norm_forward,
 )
+from convolith.reference.binary_loss import (
+    binary_cross_entropy_backward,
+    binary_cross_entropy_forward,
+    binary_cross_entropy_with_logits_backward,
+    binary_cross_entropy_with_logits_forward,
+    hinge_embedding_loss_backward,
+    hinge_embedding_loss_forward,
+    hinge_loss_backward,
+    hinge_loss_forward,
+)
+from convolith.reference.class_loss import (
+    clamped_log_backward,
+    clamped_log_forward,
+    kl_div_backward,
+    kl_div_forward,
+    multi_margin_loss_backward,
+    multi_margin_loss_forward,
+    nll_loss_backward,
+    nll_loss_forward,
+)
 from convolith.reference.conv2d import (
     conv2d_backward_bias,
     conv2d_backward_input,
     conv2d_backward_weight,
     conv2d_forward,
+)
+from convolith.reference.cross_entropy import (
+    softmax_cross_entropy_backward,
+    softmax_cross_entropy_forward,
 )
 from convolith.reference.dropout import (
     dropout_backward,
@@ -44,10 +68,6 @@ from convolith.reference.linear import (
     linear_backward_input,
     linear_backward_weight,
     linear_forward,
-)
-from convolith.reference.loss import (
-    softmax_cross_entropy_backward,
-    softmax_cross_entropy_forward,
 )
 from convolith.reference.optimizer import (
     adam_step,
@@ -60,6 +80,18 @@ from convolith.reference.pool2d import (
     max_pool2d_forward,
     min_pool2d_backward,
     min_pool2d_forward,
+)
+from convolith.reference.regression_loss import (
+    huber_loss_backward,
+    huber_loss_forward,
+    l1_loss_backward,
+    l1_loss_forward,
+    mse_loss_backward,
+    mse_loss_forward,
+    rmse_loss_backward,
+    rmse_loss_forward,
+    smooth_l1_loss_backward,
+    smooth_l1_loss_forward,
 )
 from convolith.reference.scale import (
     scale_forward,
@@ -89,6 +121,12 @@ __all__ = [
     "avg_pool2d_forward",
     "batch_norm_backward",
     "batch_norm_forward",
+    "binary_cross_entropy_backward",
+    "binary_cross_entropy_forward",
+    "binary_cross_entropy_with_logits_backward",
+    "binary_cross_entropy_with_logits_forward",
+    "clamped_log_backward",
+    "clamped_log_forward",
     "concat_backward",
     "concat_forward",
     "conv2d_backward_bias",
@@ -103,6 +141,16 @@ __all__ = [
     "global_avg_pool2d_forward",
     "global_max_pool2d_backward",
     "global_max_pool2d_forward",
+    "hinge_embedding_loss_backward",
+    "hinge_embedding_loss_forward",
+    "hinge_loss_backward",
+    "hinge_loss_forward",
+    "huber_loss_backward",
+    "huber_loss_forward",
+    "kl_div_backward",
+    "kl_div_forward",
+    "l1_loss_backward",
+    "l1_loss_forward",
     "leaky_relu_backward",
     "leaky_relu_forward",
     "linear_backward_bias",
@@ -115,12 +163,22 @@ __all__ = [
     "max_pool2d_forward",
     "min_pool2d_backward",
     "min_pool2d_forward",
+    "mse_loss_backward",
+    "mse_loss_forward",
+    "multi_margin_loss_backward",
+    "multi_margin_loss_forward",
+    "nll_loss_backward",
+    "nll_loss_forward",
     "relu_backward",
     "relu_forward",
+    "rmse_loss_backward",
+    "rmse_loss_forward",
     "scale_forward",
     "sgd_step",
     "sigmoid_backward",
     "sigmoid_forward",
+    "smooth_l1_loss_backward",
+    "smooth_l1_loss_forward",
     "softmax_backward",
     "softmax_cross_entropy_backward",
     "softmax_cross_entropy_forward",

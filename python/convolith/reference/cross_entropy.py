@@ -15,12 +15,17 @@ def _is_labels(target: Target) -> bool:
     return bool(np.issubdtype(target.dtype, np.integer))
 
 
-def _divisor(target: Target, reduction: str, ignore_index: int) -> float:
+def _class_weights(weight: Floats | None, C: int, rank: int) -> Float64s:
+    """(C) as (1, C, 1 ...), ones if there are none."""
+    return (np.ones(C) if weight is None else float64(weight)).reshape(C, *[1] * (rank - 2))
+
+
+def _divisor(target: Target, weight: Float64s, reduction: str, ignore_index: int) -> float:
     """What the sum of the losses is divided by."""
     if reduction != "mean":
         return 1.0
     if _is_labels(target):
-        return float(np.count_nonzero(target != ignore_index))
+        return float(weight.ravel()[target[target != ignore_index]].sum())
     return float(target.size // target.shape[1])
 
 
@@ -39,6 +44,7 @@ def _valid(target: Target, ignore_index: int) -> NDArray[np.bool_]:
 def softmax_cross_entropy_forward(
     x: Floats,
     target: Target,
+    weight: Floats | None = None,
     *,
     reduction: str = "mean",
     ignore_index: int = -100,
@@ -53,9 +59,12 @@ def softmax_cross_entropy_forward(
         Logits.
     target : (N, *) int64, or (N, C, *) of x's dtype
         Class labels, or the probability of every class.
+    weight : (C), optional
+        What each class counts.
     reduction : 'mean', 'sum' or 'none'
-        'mean' divides by the number of labels that are not ignored; with probabilities, by the
-        number of positions N * prod(*). The mean over nothing is NaN.
+        'mean' divides by the sum of the weights of the labels that are not ignored: their number,
+        if there are no weights; with probabilities, by the number of positions N * prod(*). The
+        mean over nothing is NaN.
     ignore_index : int
         Labels of this value add neither loss nor gradient. Not used with probabilities.
     label_smoothing : float in [0, 1]
@@ -76,24 +85,26 @@ def softmax_cross_entropy_forward(
 
     Notes
     -----
-    loss[n] = -sum_c q[n,c] * log_softmax(x)[n,c] with q = (1 - label_smoothing) * target +
-    label_smoothing / C (`torch.nn.functional.cross_entropy`; smoothing: Szegedy et al. 2016,
-    section 7).
+    loss[n] = -sum_c weight[c] * q[n,c] * log_softmax(x)[n,c] with q = (1 - label_smoothing) *
+    target + label_smoothing / C (`torch.nn.functional.cross_entropy`; smoothing: Szegedy et al.
+    2016, section 7).
     """
     logp = log_softmax(float64(x), 1)
     C = x.shape[1]
+    weights = _class_weights(weight, C, x.ndim)
     if _is_labels(target):
         labels = np.expand_dims(target.astype(np.int64) % C, 1)
-        picked = -np.take_along_axis(logp, labels, axis=1)
+        picked = -weights.ravel()[labels] * np.take_along_axis(logp, labels, axis=1)
     else:
-        picked = -(logp * float64(target)).sum(axis=1, keepdims=True)
+        picked = -(weights * logp * float64(target)).sum(axis=1, keepdims=True)
     losses = (1 - label_smoothing) * picked
     if label_smoothing:  # not multiplied by 0: a logit of -inf has an infinite loss
-        losses = losses - label_smoothing / C * logp.sum(axis=1, keepdims=True)
+        losses = losses - label_smoothing / C * (weights * logp).sum(axis=1, keepdims=True)
     loss = np.where(_valid(target, ignore_index), losses, 0.0)[:, 0]
     if reduction != "none":
+        divisor = _divisor(target, weights, reduction, ignore_index)
         with np.errstate(invalid="ignore"):
-            loss = np.asarray(loss.sum() / np.float64(_divisor(target, reduction, ignore_index)))
+            loss = np.asarray(loss.sum() / np.float64(divisor))
     loss_out, probs_out = out or (None, None)
     return deliver(loss, loss_out), deliver(np.exp(logp), probs_out)
 
@@ -102,6 +113,7 @@ def softmax_cross_entropy_backward(
     dloss: Floats,
     probs: Floats,
     target: Target,
+    weight: Floats | None = None,
     *,
     reduction: str = "mean",
     ignore_index: int = -100,
@@ -116,7 +128,7 @@ def softmax_cross_entropy_backward(
         Gradient of the loss.
     probs : (N, C, *)
         From the forward pass.
-    target, reduction, ignore_index, label_smoothing
+    target, weight, reduction, ignore_index, label_smoothing
         As in `softmax_cross_entropy_forward`.
     out : (N, C, *), optional
         Where to put the result; may be probs itself.
@@ -127,16 +139,19 @@ def softmax_cross_entropy_backward(
 
     Notes
     -----
-    dx[n,c] = dloss * (probs[n,c] * sum_j q[n,j] - q[n,c]), divided as the loss was; 0 where the
-    label is ignored. For labels, and for probabilities that sum to 1, the sum is 1.
+    dx[n,c] = dloss * (probs[n,c] * sum_j weight[j] * q[n,j] - weight[c] * q[n,c]), divided as the
+    loss was; 0 where the label is ignored. Without weights, the sum is 1 for labels and for
+    probabilities that sum to 1.
     """
     probs = float64(probs)
     C = probs.shape[1]
     q = _one_hot(target.astype(np.int64), C) if _is_labels(target) else float64(target)
-    q = (1 - label_smoothing) * q + label_smoothing / C
+    weights = _class_weights(weight, C, probs.ndim)
+    q = weights * ((1 - label_smoothing) * q + label_smoothing / C)
     dlosses = float64(dloss)
     if reduction == "none":
         dlosses = np.expand_dims(dlosses, 1)
     dx = dlosses * (probs * q.sum(axis=1, keepdims=True) - q)
-    dx = np.where(_valid(target, ignore_index), dx, 0.0)
-    return deliver(dx / max(_divisor(target, reduction, ignore_index), 1.0), out)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        dx = dx / np.float64(_divisor(target, weights, reduction, ignore_index))
+    return deliver(np.where(_valid(target, ignore_index), dx, 0.0), out)
