@@ -28,7 +28,8 @@ from convolith.nn import Module
 from convolith.optim.lr_scheduler import CosineAnnealingLR
 from convolith.tensor import Tensor, no_grad
 from convolith.train.checkpoint import load_checkpoint
-from convolith.train.trainer import Precision, Trainer, load_arrays
+from convolith.train.state import load_arrays
+from convolith.train.trainer import Precision, Trainer
 
 LEARNING_RATES = {"sgd": 0.05, "adam": 0.002}
 WEIGHT_DECAY = 5e-4
