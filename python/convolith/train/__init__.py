@@ -15,6 +15,7 @@ from convolith.train.callbacks import (
 )
 from convolith.train.callbacks.writing import BEST, LAST
 from convolith.train.checkpoint import load_checkpoint, save_checkpoint
+from convolith.train.lr_finder import LRCurve, lr_find
 from convolith.train.state import load_model
 from convolith.train.trainer import Trainer
 
@@ -26,6 +27,7 @@ __all__ = [
     "DeadReLU",
     "EarlyStopping",
     "GradientNorm",
+    "LRCurve",
     "LRScheduler",
     "ModelCheckpoint",
     "Progress",
@@ -35,5 +37,6 @@ __all__ = [
     "callbacks",
     "load_checkpoint",
     "load_model",
+    "lr_find",
     "save_checkpoint",
 ]

@@ -75,8 +75,17 @@ def restore(trainer: Trainer, path: str | os.PathLike[str]) -> None:
     precision = info.get("precision", "float32")  # older checkpoints name none
     if precision != trainer.precision:
         raise ValueError(f"{path}: a run in {precision}, and this one is in {trainer.precision}")
+    put_back(trainer, arrays, info, path)
+    if trainer.directory is not None and not (trainer.directory / BEST).exists():
+        save_checkpoint(trainer.directory / BEST, arrays, info)
+
+
+def put_back(
+    trainer: Trainer, arrays: Arrays, info: dict[str, Any], source: str | os.PathLike[str]
+) -> None:
+    """Take over what `snapshot` returned; `source` is what an error names."""
+    load_arrays(trainer.model, arrays, source)
     saved = info["optimizer_state"]
-    load_arrays(trainer.model, arrays, path)
     state = _whole(saved["state"], _OPTIMIZER, arrays)
     trainer.optimizer.load_state_dict({**saved, "state": state})
     if trainer.scheduler is not None:
@@ -87,8 +96,6 @@ def restore(trainer: Trainer, path: str | os.PathLike[str]) -> None:
             callback.load_state_dict(states[str(number)])
     trainer.scaler.load_state_dict(info.get("scaler_state", {}))
     trainer.history = info["history"]
-    if trainer.directory is not None and not (trainer.directory / BEST).exists():
-        save_checkpoint(trainer.directory / BEST, arrays, info)
     _random.set_state(tuple(info["random_state"]))
 
 
