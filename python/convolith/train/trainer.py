@@ -39,7 +39,7 @@ class Trainer:
     loss : callable
         ``loss(logits, labels)``, a mean over the batch.
     scheduler : object, optional
-        A learning rate schedule, stepped after every epoch: `LRScheduler` with its defaults.
+        A learning rate schedule, stepped after every epoch, or an `LRScheduler` that says when.
     directory : path, optional
         Where `best.safetensors` and `last.safetensors` go after every epoch; nowhere if not given.
         The best epoch is the one of least validation loss (without validation: training loss):
@@ -84,7 +84,7 @@ class Trainer:
         optimizer: Optimizer,
         loss: Callable[[Tensor, Tensor], Tensor] = cross_entropy,
         *,
-        scheduler: Scheduler | None = None,
+        scheduler: Scheduler | LRScheduler | None = None,
         directory: str | os.PathLike[str] | None = None,
         config: dict[str, Any] | None = None,
         progress: bool = False,
@@ -147,7 +147,7 @@ class Trainer:
         """
         self.stopping = False
         self._own_callbacks = [
-            *([] if self.scheduler is None else [LRScheduler(self.scheduler)]),
+            *([] if self.scheduler is None else [_callback(self.scheduler)]),
             *([] if self.directory is None else [ModelCheckpoint(self.directory)]),
             *([Progress()] if self.progress else []),
         ]
@@ -283,3 +283,7 @@ class Trainer:
 
 def _correct(logits: Tensor, labels: Tensor) -> int:
     return int((logits.numpy().argmax(1) == labels.numpy()).sum())
+
+
+def _callback(scheduler: Scheduler | LRScheduler) -> LRScheduler:
+    return scheduler if isinstance(scheduler, LRScheduler) else LRScheduler(scheduler)
