@@ -221,10 +221,10 @@ def test_unknown_options_are_named(settings: dict[str, Any], words: str) -> None
 
 
 def test_patience_stops_and_takes_the_best() -> None:
-    stopping, *_ = build.callbacks(Settings(patience=3), None)
+    stopping, *_ = build.callbacks(Settings(patience=3), nn.Linear(1, 1), None)
     assert isinstance(stopping, EarlyStopping)
     assert (stopping.patience, stopping.restore_best) == (3, True)
-    assert build.callbacks(Settings(), None) == []
+    assert build.callbacks(Settings(), nn.Linear(1, 1), None) == []
 
 
 @pytest.mark.parametrize("model", ["mlp", "cnn", "perceptron"])

@@ -2,7 +2,9 @@
 
 from convolith.train import callbacks
 from convolith.train.callbacks import (
+    AverageWeights,
     Callback,
+    ClipGradients,
     CSVLogger,
     DeadReLU,
     EarlyStopping,
@@ -22,8 +24,10 @@ from convolith.train.trainer import Trainer
 __all__ = [
     "BEST",
     "LAST",
+    "AverageWeights",
     "CSVLogger",
     "Callback",
+    "ClipGradients",
     "DeadReLU",
     "EarlyStopping",
     "GradientNorm",

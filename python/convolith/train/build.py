@@ -11,7 +11,14 @@ from typing import Any
 
 from convolith import nn, optim
 from convolith.models import CNN, MLP, LeNet5, Perceptron
-from convolith.train.callbacks import Callback, CSVLogger, EarlyStopping, LRScheduler
+from convolith.train.callbacks import (
+    AverageWeights,
+    Callback,
+    ClipGradients,
+    CSVLogger,
+    EarlyStopping,
+    LRScheduler,
+)
 from convolith.train.options import did_you_mean
 from convolith.train.settings import (
     LEARNING_RATES,
@@ -86,11 +93,17 @@ def loss(settings: Settings) -> nn.Module:
     return made
 
 
-def callbacks(settings: Settings, directory: str | os.PathLike[str] | None) -> list[Callback]:
+def callbacks(
+    settings: Settings, model: nn.Module, directory: str | os.PathLike[str] | None
+) -> list[Callback]:
     """What the settings ask for beside the schedule; the table of the history in `directory`."""
     made: list[Callback] = []
+    if settings.clip_norm is not None or settings.clip_value is not None:
+        made.append(ClipGradients(settings.clip_norm, settings.clip_value))
     if settings.patience is not None:
         made.append(EarlyStopping(patience=settings.patience, restore_best=True))
+    if settings.ema is not None:
+        made.append(AverageWeights(model, settings.ema))
     if directory is not None:
         made.append(CSVLogger(Path(directory) / "history.csv"))
     return made

@@ -26,7 +26,7 @@ from convolith.tensor import Tensor, no_grad
 from convolith.train import build
 from convolith.train.checkpoint import load_checkpoint
 from convolith.train.settings import AUGMENTATIONS, Settings
-from convolith.train.state import load_arrays
+from convolith.train.state import averages, load_arrays
 from convolith.train.trainer import Trainer
 
 VALIDATION = 0.05
@@ -123,7 +123,7 @@ def prepare(
         },
         progress=progress,
         precision=settings.precision,
-        callbacks=build.callbacks(settings, directory),
+        callbacks=build.callbacks(settings, model, directory),
         accumulate=settings.accumulate,
     )
     validating = DataLoader(validation, EVALUATION_BATCH, **feed)
@@ -157,7 +157,7 @@ def load_classifier(
     arrays, info = load_checkpoint(path)
     settings = build.resolved(_settings(path, info))
     model = _network(settings, info["config"].get("data", _DIGITS)).eval()
-    load_arrays(model, arrays, path)
+    load_arrays(model, {**arrays, **averages(arrays)}, path)
     return model, Normalize(**info["config"]["normalize"]), info
 
 

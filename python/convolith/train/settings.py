@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,25 +20,18 @@ SHIFT = 1
 MODELS = ("lenet5", "mlp", "cnn", "perceptron")
 
 
-def _classes(module: Any, first: str, leave_out: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The public classes of `module` whose first parameter has this name."""
-    return {
-        name: kind
-        for name, kind in vars(module).items()
-        if isinstance(kind, type)
-        and not name.startswith("_")
-        and name not in leave_out
-        and next(iter(inspect.signature(kind).parameters), "") == first
-    }
-
-
-# Whatever there is can be chosen, but what takes functions or other objects.
-OPTIMIZERS = {
-    name.lower(): kind for name, kind in _classes(optim, "params", ("EMA", "Optimizer")).items()
+# Whatever there is can be chosen, but schedules that take functions or other schedules.
+OPTIMIZERS: dict[str, Any] = {
+    name.lower(): kind
+    for name, kind in vars(optim).items()
+    if isinstance(kind, type) and issubclass(kind, optim.Optimizer) and kind is not optim.Optimizer
 }
-SCHEDULES = _classes(
-    lr_scheduler, "optimizer", ("LambdaLR", "LRScheduler", "MultiplicativeLR", "SequentialLR")
-)
+_NO_SCHEDULES = ("ChainedScheduler", "LambdaLR", "LRScheduler", "SequentialLR")
+SCHEDULES: dict[str, Any] = {
+    name: kind
+    for name, kind in vars(lr_scheduler).items()
+    if hasattr(kind, "step") and name not in (*_NO_SCHEDULES, "Optimizer")
+}
 LOSSES: dict[str, Any] = {name: kind for name, kind in vars(nn).items() if name.endswith("Loss")}
 AUGMENTATIONS: dict[str, Transform | None] = {"shift": RandomShift(SHIFT), "none": None}
 

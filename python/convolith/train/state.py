@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 import convolith
 from convolith import _random
 from convolith.device import is_array, to_numpy
 from convolith.nn import Module
+from convolith.train.callbacks.weights import AVERAGE
 from convolith.train.callbacks.writing import BEST
 from convolith.train.checkpoint import Arrays, load_checkpoint, save_checkpoint
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from convolith.train.trainer import Trainer
 
 _OPTIMIZER, _CALLBACK = "optimizer.", "callback."
+_AVERAGE = re.escape(_CALLBACK) + r"\d+\." + re.escape(AVERAGE) + "(.*)"
 
 States = dict[str, dict[str, Any]]  # of parts, by number
 
@@ -102,6 +105,8 @@ def put_back(
 def load_model(model: Module, path: str | os.PathLike[str]) -> dict[str, Any]:
     """Load the parameters and buffers of `model` from a checkpoint of `Trainer`.
 
+    Where the run averaged its weights (`AverageWeights`), these are the averages.
+
     Parameters
     ----------
     model : Module
@@ -119,8 +124,14 @@ def load_model(model: Module, path: str | os.PathLike[str]) -> dict[str, Any]:
         If it is no checkpoint of such a model.
     """
     arrays, info = load_checkpoint(path)
-    load_arrays(model, arrays, path)
+    load_arrays(model, {**arrays, **averages(arrays)}, path)
     return info
+
+
+def averages(arrays: Arrays) -> Arrays:
+    """What a run averaged of the weights, by the names of the parameters."""
+    found = ((re.fullmatch(_AVERAGE, key), array) for key, array in arrays.items())
+    return {match[1]: array for match, array in found if match}
 
 
 def load_arrays(model: Module, arrays: Arrays, path: str | os.PathLike[str]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -245,19 +245,25 @@ class Trainer:
         dict
             "loss" and "accuracy"; NaN if there are no images.
         """
+        totals = Totals()
+        with self.evaluating():
+            for batch in loader:
+                logits, labels, loss = self.forward(batch)
+                totals.add(loss.item(), _correct(logits, labels), len(labels))
+        return totals.means()
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Have the model as it is evaluated: its mode, its weights, and no gradients."""
         training = self.model.training
         self.model.eval()
-        totals = Totals()
         self._tell("on_evaluate_begin")
         try:
             with no_grad():
-                for batch in loader:
-                    logits, labels, loss = self.forward(batch)
-                    totals.add(loss.item(), _correct(logits, labels), len(labels))
+                yield
         finally:
             self._tell("on_evaluate_end")
-        self.model.train(training)
-        return totals.means()
+            self.model.train(training)
 
     def snapshot(self) -> tuple[Arrays, dict[str, Any]]:
         """What a checkpoint holds, as `save_checkpoint` takes it: arrays, and all else."""

@@ -77,10 +77,10 @@ class Callback:
         """After the optimizer's step."""
 
     def on_evaluate_begin(self, trainer: Trainer) -> None:
-        """Before the first batch of `Trainer.evaluate`."""
+        """Before `Trainer.evaluate`, and whatever else wants the model as it is evaluated."""
 
     def on_evaluate_end(self, trainer: Trainer) -> None:
-        """After the last batch of `Trainer.evaluate`."""
+        """After that."""
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint has to hold to go on: arrays, and what JSON can hold."""

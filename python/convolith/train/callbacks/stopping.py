@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from convolith.data import DataLoader
     from convolith.train.trainer import Trainer
 
+_BEST = "best."
+
 
 class EarlyStopping(Callback):
     """Stop when an entry of the history has not got better for `patience` epochs.
@@ -34,7 +36,8 @@ class EarlyStopping(Callback):
     mode : {'min', 'max'}
         Whether less or more is better.
     restore_best : bool
-        Give the model the weights of the best epoch at the end, however training ends.
+        Give the model the weights that the best epoch was measured with at the end, however
+        training ends.
 
     Raises
     ------
@@ -69,8 +72,9 @@ class EarlyStopping(Callback):
         """Look how long ago the best epoch was."""
         since = self._epochs_since_best(trainer)
         if since == 0 and self.restore_best:
-            state = trainer.model.state_dict()
-            self._weights = {name: tensor.numpy().copy() for name, tensor in state.items()}
+            with trainer.evaluating():
+                state = trainer.model.state_dict()
+                self._weights = {name: tensor.numpy().copy() for name, tensor in state.items()}
         trainer.stopping |= since >= self.patience
 
     def on_train_end(self, trainer: Trainer) -> None:
@@ -84,11 +88,11 @@ class EarlyStopping(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """The best weights; all else is in the history."""
-        return dict(self._weights)
+        return {f"{_BEST}{name}": array for name, array in self._weights.items()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over the best weights."""
-        self._weights = dict(state_dict)
+        self._weights = {key.removeprefix(_BEST): array for key, array in state_dict.items()}
 
 
 class TerminateOnNaN(Callback):
