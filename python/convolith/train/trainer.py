@@ -288,7 +288,11 @@ class Trainer:
 
 
 def _correct(logits: Tensor, labels: Tensor) -> int:
-    return int((logits.numpy().argmax(1) == labels.numpy()).sum())
+    """How many are right; of labels that are probabilities the likeliest counts."""
+    truth = labels.numpy()
+    if truth.ndim == logits.ndim:
+        truth = truth.argmax(1)
+    return int((logits.numpy().argmax(1) == truth).sum())
 
 
 def _callback(scheduler: Scheduler | LRScheduler) -> LRScheduler:
