@@ -15,6 +15,12 @@ from convolith.reference.activation import (
     tanh_backward,
     tanh_forward,
 )
+from convolith.reference.adam import (
+    adam_step,
+    adamax_step,
+    lamb_step,
+    nadam_step,
+)
 from convolith.reference.adaptive_pool2d import (
     adaptive_avg_pool2d_backward,
     adaptive_avg_pool2d_forward,
@@ -28,6 +34,10 @@ from convolith.reference.adaptive_pool2d import (
 from convolith.reference.batch_norm import (
     batch_norm_backward,
     batch_norm_forward,
+)
+from convolith.reference.clip import (
+    clip_forward,
+    total_norm_forward,
 )
 from convolith.reference.conv2d import (
     conv2d_backward_bias,
@@ -50,7 +60,11 @@ from convolith.reference.loss import (
     softmax_cross_entropy_forward,
 )
 from convolith.reference.optimizer import (
-    adam_step,
+    adadelta_step,
+    adagrad_step,
+    ema_step,
+    lars_step,
+    rmsprop_step,
     sgd_step,
 )
 from convolith.reference.pool2d import (
@@ -79,7 +93,10 @@ from convolith.reference.softmax import (
 )
 
 __all__ = [
+    "adadelta_step",
+    "adagrad_step",
     "adam_step",
+    "adamax_step",
     "adaptive_avg_pool2d_backward",
     "adaptive_avg_pool2d_forward",
     "adaptive_max_pool2d_backward",
@@ -89,6 +106,7 @@ __all__ = [
     "avg_pool2d_forward",
     "batch_norm_backward",
     "batch_norm_forward",
+    "clip_forward",
     "concat_backward",
     "concat_forward",
     "conv2d_backward_bias",
@@ -97,12 +115,15 @@ __all__ = [
     "conv2d_forward",
     "dropout_backward",
     "dropout_forward",
+    "ema_step",
     "flatten_backward",
     "flatten_forward",
     "global_avg_pool2d_backward",
     "global_avg_pool2d_forward",
     "global_max_pool2d_backward",
     "global_max_pool2d_forward",
+    "lamb_step",
+    "lars_step",
     "leaky_relu_backward",
     "leaky_relu_forward",
     "linear_backward_bias",
@@ -115,8 +136,10 @@ __all__ = [
     "max_pool2d_forward",
     "min_pool2d_backward",
     "min_pool2d_forward",
+    "nadam_step",
     "relu_backward",
     "relu_forward",
+    "rmsprop_step",
     "scale_forward",
     "sgd_step",
     "sigmoid_backward",
@@ -127,4 +150,5 @@ __all__ = [
     "softmax_forward",
     "tanh_backward",
     "tanh_forward",
+    "total_norm_forward",
 ]
