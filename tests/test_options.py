@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -10,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convolith import nn, optim
+from convolith import Tensor, nn, optim
 from convolith.cli import main
 from convolith.models import CNN, MLP, LeNet5, Perceptron
 from convolith.train import BEST, LAST, EarlyStopping, LRScheduler, build, recipe
 from convolith.train.options import did_you_mean, options, read_toml, write_toml
-from convolith.train.settings import Execution, Settings
+from convolith.train.settings import LOSSES, OPTIMIZERS, SCHEDULES, Execution, Settings
 from test_cli import mnist  # noqa: F401  a fixture
 
 KNOWN = options(Settings, Execution)
@@ -198,6 +199,59 @@ def test_optimizer_and_schedule_get_their_options() -> None:
     assert (schedule.scheduler.T_max, schedule.scheduler.eta_min) == (8, 0.01)
     assert build.schedule(Settings(schedule="none"), made, 3) is None
     assert build.loss(Settings(loss_options={"label_smoothing": 0.1})).label_smoothing == 0.1
+
+
+def test_a_loss_that_compares_numbers_gets_one_hot_targets() -> None:
+    class Keep(nn.Module):
+        def forward(self, input: Tensor, target: Tensor) -> Tensor:
+            return target
+
+    logits, labels = Tensor(np.zeros((3, 4), np.float32)), Tensor(np.array([2, 0, 3]))
+    np.testing.assert_array_equal(build.OneHot(Keep())(logits, labels), np.eye(4)[[2, 0, 3]])
+    signs = build.OneHot(Keep(), off=-1.0)(logits, labels)
+    np.testing.assert_array_equal(signs, 2 * np.eye(4)[[2, 0, 3]] - 1)
+    mixed = Tensor(np.full((3, 4), np.float32(0.25)))
+    assert build.OneHot(Keep())(logits, mixed) is mixed
+
+
+NEEDED: dict[str, dict[str, Any]] = {
+    "CosineAnnealingWarmRestarts": {"T_0": 2},
+    "ExponentialLR": {"gamma": 0.5},
+    "MultiStepLR": {"milestones": [1]},
+    "StepLR": {"step_size": 1},
+}
+CHOICES: dict[str, dict[str, Any]] = {
+    **{name: {"optimizer": name} for name in OPTIMIZERS},
+    **{
+        name: {"schedule": name, "schedule_options": NEEDED.get(name, {})}
+        for name in (*SCHEDULES, "none")
+    },
+    **{name: {"loss": name} for name in LOSSES},
+}
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_every_choice_trains_and_is_resumed(
+    name: str,
+    mnist: Path,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    settings = Settings(model="mlp", widths=[4], epochs=2, data=str(mnist), **CHOICES[name])
+    job = recipe.prepare(settings, tmp_path)
+    job.run()
+    assert all(np.isfinite(row["loss"]) for row in job.trainer.history)
+    again = recipe.prepare(settings, tmp_path)
+    again.trainer.resume(tmp_path / LAST)
+    assert again.trainer.history == job.trainer.history
+
+
+def test_one_cycle_steps_with_batches(mnist: Path, tmp_path: Path) -> None:  # noqa: F811
+    options = ["--schedule", "OneCycleLR", "--lr", "0.1", "--batch-size", "8", "--epochs", "2"]
+    assert main(["train", "--data", str(mnist), "--out", str(tmp_path), *options]) == 0
+    with (tmp_path / "history.csv").open() as file:
+        rates = [float(row["lr"]) for row in csv.DictReader(file)]
+    assert rates[0] == pytest.approx(0.1 / 25)  # the default of div_factor
+    assert 0.05 < rates[1] < 0.1  # 8 of 16 steps later, behind the top
 
 
 @pytest.mark.parametrize(

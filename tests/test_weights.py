@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convolith import nn, optim
+from convolith import nn
 from convolith.cli import main
 from convolith.train import (
     LAST,
@@ -24,8 +24,6 @@ from convolith.train import (
 from test_callbacks import Script, weights
 from test_cli import mnist  # noqa: F401  a fixture
 from test_train import make, network, untimed
-
-pytestmark = pytest.mark.skipif(not hasattr(optim, "EMA"), reason="optim has no averages")
 
 
 def trained(directory: Path | None, *callbacks: Any, epochs: int = 3) -> Trainer:

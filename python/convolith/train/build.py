@@ -7,10 +7,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+import numpy as np
 
 from convolith import nn, optim
 from convolith.models import CNN, MLP, LeNet5, Perceptron
+from convolith.tensor import Tensor
 from convolith.train.callbacks import (
     AverageWeights,
     Callback,
@@ -29,6 +32,7 @@ from convolith.train.settings import (
     Settings,
 )
 
+_OF_INDICES = ("CrossEntropyLoss", "MultiMarginLoss")
 _BATCHWISE = ("CyclicLR", "OneCycleLR")  # schedules that step with batches
 
 
@@ -87,10 +91,28 @@ def schedule(settings: Settings, optimizer: optim.Optimizer, steps: int) -> LRSc
 
 
 def loss(settings: Settings) -> nn.Module:
-    """The loss."""
+    """The loss of logits (N, classes) and class indices (N)."""
     kind = LOSSES[settings.loss]
     made: nn.Module = kind(**_checked("loss_options", kind, settings.loss_options, ()))
-    return made
+    if settings.loss in _OF_INDICES:
+        return made
+    return OneHot(made, off=-1.0 if settings.loss == "HingeLoss" else 0.0)
+
+
+class OneHot(nn.Module):
+    """A loss that compares with numbers, for class indices: 1 at the class, `off` elsewhere."""
+
+    def __init__(self, loss: nn.Module, off: float = 0.0) -> None:
+        self.loss = loss
+        self.off = off
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """Logits (N, C) and class indices (N), or targets (N, C), to the loss."""
+        if target.ndim == 1:
+            at_class = np.arange(input.shape[1]) == target.numpy()[:, None]
+            numbers = np.where(at_class, np.float32(1), np.float32(self.off))
+            target = Tensor(numbers).to(input.device).to(input.dtype)
+        return cast(Tensor, self.loss(input, target))
 
 
 def callbacks(

@@ -32,7 +32,12 @@ SCHEDULES: dict[str, Any] = {
     for name, kind in vars(lr_scheduler).items()
     if hasattr(kind, "step") and name not in (*_NO_SCHEDULES, "Optimizer")
 }
-LOSSES: dict[str, Any] = {name: kind for name, kind in vars(nn).items() if name.endswith("Loss")}
+_NO_LOGITS = ("BCELoss", "HingeEmbeddingLoss", "KLDivLoss", "NLLLoss")  # what they take
+LOSSES: dict[str, Any] = {
+    name: kind
+    for name, kind in vars(nn).items()
+    if name.endswith("Loss") and name not in _NO_LOGITS
+}
 AUGMENTATIONS: dict[str, Transform | None] = {"shift": RandomShift(SHIFT), "none": None}
 
 LEARNING_RATES = {"sgd": 0.05, "adam": 0.002}
