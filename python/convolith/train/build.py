@@ -25,6 +25,7 @@ from convolith.train.callbacks import (
 from convolith.train.options import did_you_mean
 from convolith.train.settings import (
     LEARNING_RATES,
+    LOSS_TARGETS,
     LOSSES,
     OPTIMIZER_OPTIONS,
     OPTIMIZERS,
@@ -32,7 +33,6 @@ from convolith.train.settings import (
     Settings,
 )
 
-_OF_INDICES = ("CrossEntropyLoss", "MultiMarginLoss")
 _BATCHWISE = ("CyclicLR", "OneCycleLR")  # schedules that step with batches
 
 
@@ -94,9 +94,8 @@ def loss(settings: Settings) -> nn.Module:
     """The loss of logits (N, classes) and class indices (N)."""
     kind = LOSSES[settings.loss]
     made: nn.Module = kind(**_checked("loss_options", kind, settings.loss_options, ()))
-    if settings.loss in _OF_INDICES:
-        return made
-    return OneHot(made, off=-1.0 if settings.loss == "HingeLoss" else 0.0)
+    off = LOSS_TARGETS[settings.loss]
+    return made if off is None else OneHot(made, off)
 
 
 class OneHot(nn.Module):

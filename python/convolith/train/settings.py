@@ -32,12 +32,19 @@ SCHEDULES: dict[str, Any] = {
     for name, kind in vars(lr_scheduler).items()
     if hasattr(kind, "step") and name not in (*_NO_SCHEDULES, "Optimizer")
 }
-_NO_LOGITS = ("BCELoss", "HingeEmbeddingLoss", "KLDivLoss", "NLLLoss")  # what they take
-LOSSES: dict[str, Any] = {
-    name: kind
-    for name, kind in vars(nn).items()
-    if name.endswith("Loss") and name not in _NO_LOGITS
+# Losses of logits, and what their target is where it is not the class; None: class indices.
+LOSS_TARGETS = {
+    "BCEWithLogitsLoss": 0.0,
+    "CrossEntropyLoss": None,
+    "HingeLoss": -1.0,
+    "HuberLoss": 0.0,
+    "L1Loss": 0.0,
+    "MSELoss": 0.0,
+    "MultiMarginLoss": None,
+    "RMSELoss": 0.0,
+    "SmoothL1Loss": 0.0,
 }
+LOSSES: dict[str, Any] = {name: kind for name, kind in vars(nn).items() if name in LOSS_TARGETS}
 AUGMENTATIONS: dict[str, Transform | None] = {"shift": RandomShift(SHIFT), "none": None}
 
 LEARNING_RATES = {"sgd": 0.05, "adam": 0.002}
