@@ -144,8 +144,8 @@ def test_a_run_that_stopped_early_does_not_go_on(tmp_path: Path) -> None:
     assert len(again.fit(*loaders, epochs=9)) == 3
 
 
-def test_what_is_monitored_must_be_there() -> None:
-    for callback in (EarlyStopping("val_los"), ModelCheckpoint("x", "val_los")):
+def test_what_is_monitored_must_be_there(tmp_path: Path) -> None:
+    for callback in (EarlyStopping("val_los"), ModelCheckpoint(tmp_path, "val_los")):
         name = type(callback).__name__
         with pytest.raises(ValueError, match=rf"{name}: an epoch has no 'val_los', only epoch, lr"):
             run(callback)
@@ -335,7 +335,7 @@ def test_csv_has_a_line_for_each_epoch_also_after_ctrl_c(tmp_path: Path) -> None
             if trainer.epoch == 2:
                 raise KeyboardInterrupt
 
-    path = tmp_path / "history.csv"
+    path = tmp_path / "tables" / "history.csv"
     trainer, *loaders = make(tmp_path)
     trainer.callbacks = [GradientNorm(), CSVLogger(path), CtrlC()]
     with pytest.raises(KeyboardInterrupt):
@@ -358,6 +358,14 @@ def test_best_may_be_what_is_most(tmp_path: Path) -> None:
     assert len(load_checkpoint(tmp_path / BEST)[1]["history"]) == 4
     run(Script("score", [1, 3, 2, 0]), ModelCheckpoint(tmp_path, "score", "max"))
     assert len(load_checkpoint(tmp_path / BEST)[1]["history"]) == 2
+
+
+def test_a_folder_that_cannot_be_written_is_found_before_training(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    trainer, *loaders = make(tmp_path / "file" / "x")
+    with pytest.raises(OSError, match="output folder not writable"):
+        trainer.fit(*loaders)
+    assert trainer.epoch == 0
 
 
 def test_tensorboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,14 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convolith import nn
+import convolith as cv
+from convolith import nn, optim
 from convolith.cli import main
+from convolith.data import DataLoader, TensorDataset
 from convolith.train import (
     LAST,
     AverageWeights,
     Callback,
     ClipGradients,
+    DeadReLU,
     EarlyStopping,
+    GradientNorm,
     Trainer,
     load_checkpoint,
     load_model,
@@ -141,6 +145,40 @@ def test_the_best_weights_are_the_averages_that_were_measured() -> None:
     assert stopped.epoch == 4
     for name, array in weights(best).items():
         assert array.tobytes() == weights(stopped)[name].tobytes()
+
+
+def on_device(device: str, precision: Any, directory: Path) -> Trainer:
+    """Two epochs with everything that reads or writes weights and gradients."""
+    cv.manual_seed(0)
+    images = np.random.default_rng(0).normal(size=(24, 1, 6, 6)).astype(np.float32)
+    data = TensorDataset(images, np.arange(24) % 2)
+    layers = nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(64, 2)
+    model = nn.Sequential(*layers).to(device)
+    callbacks = [
+        GradientNorm(),
+        ClipGradients(norm=1.0, value=0.5),
+        DeadReLU(),
+        EarlyStopping(restore_best=True),
+        AverageWeights(model, 0.9),
+    ]
+    optimizer = optim.SGD(model.parameters(), 0.05)
+    options: dict[str, Any] = {"precision": precision, "directory": directory, "accumulate": 2}
+    trainer = Trainer(model, optimizer, callbacks=callbacks, **options)
+    trainer.fit(DataLoader(data, 5, shuffle=True), DataLoader(data, 12), epochs=2)
+    return trainer
+
+
+@pytest.mark.skipif("emu" not in cv.devices(), reason="the emulator is not built")
+def test_callbacks_do_the_same_on_a_device(tmp_path: Path) -> None:
+    here, there = (on_device(device, "float32", tmp_path / device) for device in ("cpu", "emu"))
+    for row, other in zip(untimed(here.history), untimed(there.history), strict=True):
+        assert other == pytest.approx(row, rel=1e-3)
+    for name, array in weights(here).items():
+        np.testing.assert_allclose(weights(there)[name], array, rtol=1e-3, atol=1e-4)
+    again = on_device("emu", "float16", tmp_path / "half")
+    assert again.history[-1]["val_loss"] == pytest.approx(here.history[-1]["val_loss"], rel=0.1)
+    again.resume(tmp_path / "half" / LAST)
+    assert again.epoch == 2
 
 
 def test_the_command_line_clips_and_averages(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from convolith.train.callbacks.base import Callback, Mode, Row, check_mode, monitored
 from convolith.train.checkpoint import save_checkpoint
-from convolith.train.files import write_atomically
+from convolith.train.files import writable_directory, write_atomically
 
 if TYPE_CHECKING:
     from convolith.data import DataLoader
@@ -27,7 +27,7 @@ class ModelCheckpoint(Callback):
     Parameters
     ----------
     directory : path
-        Where `best.safetensors` and `last.safetensors` go.
+        Where `best.safetensors` and `last.safetensors` go; made if it is not there.
     monitor : str, optional
         The entry of the history that says which epoch is best; "val_loss" if not given, or "loss"
         where there is no validation.
@@ -47,6 +47,10 @@ class ModelCheckpoint(Callback):
         self.directory = Path(directory)
         self.monitor = monitor
         self.mode = mode
+
+    def on_train_begin(self, trainer: Trainer, loader: DataLoader, epochs: int) -> None:
+        """Make the directory; an OSError now if nothing can be written there."""
+        writable_directory(self.directory)
 
     def on_epoch_end(self, trainer: Trainer, row: Row) -> None:
         """Write the last checkpoint, and the best if this is it."""
@@ -74,7 +78,8 @@ class CSVLogger(Callback):
         self._columns: list[str] = []
 
     def on_train_begin(self, trainer: Trainer, loader: DataLoader, epochs: int) -> None:
-        """Write what there is."""
+        """Make the folder, and write what there is."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         self._columns = []
         if trainer.history:
             self._begin(trainer.history)
