@@ -146,15 +146,59 @@ struct CopyRows {
   std::int64_t rows, width, from_pitch, to_pitch;
 };
 
-struct SgdStep {
+// y = (sum |x[i]|^p)^(1 / root) for i < n and p 1 or 2; the largest |x[i]| for an infinite p.
+struct TotalNorm {
   std::int64_t n;
-  double lr, momentum, dampening, weight_decay;
+  double p, root;
+};
+
+// y[i] = x[i], but limit where it is larger and -limit where it is smaller.
+struct Clip {
+  std::int64_t n;
+  double limit;
+};
+
+// What optimizers do to an element beside their own formula: it gets g = +-grad + weight_decay w + l1 sign(w), minus
+// with `maximize`.  A decoupled decay multiplies w by 1 - lr weight_decay and leaves g alone.
+struct Descent {
+  std::int64_t n;
+  double lr, weight_decay, l1;
+  bool maximize, decoupled;
+};
+
+struct SgdStep : Descent {
+  double momentum, dampening;
   bool nesterov, first;
 };
 
-struct AdamStep {
-  std::int64_t n, step;
-  double lr, beta1, beta2, eps, weight_decay;
+struct LarsStep : Descent {
+  double momentum, trust_coefficient;
+};
+
+struct AdamStep : Descent {
+  std::int64_t step;
+  double beta1, beta2, eps;
+};
+
+struct NAdamStep : AdamStep {
+  double mu, mu_next, mu_product;
+};
+
+struct AdagradStep : Descent {
+  double eps;
+};
+
+struct AdadeltaStep : Descent {
+  double rho, eps;
+};
+
+struct RMSpropStep : Descent {
+  double alpha, eps, momentum;
+};
+
+struct EmaStep {
+  std::int64_t n;
+  double decay;
 };
 
 // Output extent of a sliding window; ceil_mode drops a window that would start in the far padding.

@@ -247,7 +247,7 @@ def test_ctrl_c_leaves_a_whole_checkpoint(mnist: Path, tmp_path: Path) -> None:
     assert err.startswith("convolith: interrupted after ")
     assert err.endswith(f"go on with: convolith train --resume {out / LAST}\n")
     assert err.count("\n") == 1
-    assert sorted(path.name for path in out.iterdir()) == [BEST, LAST]
+    assert sorted(path.name for path in out.iterdir()) == [BEST, "history.csv", LAST]
     _, _, info = recipe.load_classifier(out / LAST)
     assert f"after {len(info['history'])} of" in err
 

@@ -64,6 +64,10 @@ OPTIMIZERS: dict[str, Callable[[Any], optim.Optimizer]] = {
     "sgd": lambda p: optim.SGD(p, 0.05, momentum=0.9, weight_decay=5e-4),
     "plain sgd": lambda p: optim.SGD(p, 0.05),
     "adam": lambda p: optim.Adam(p, 0.002, capturable=True),
+    "amsgrad": lambda p: optim.AdamW(p, 0.002, amsgrad=True, capturable=True),
+    "rmsprop": lambda p: optim.RMSprop(p, 0.002, centered=True, momentum=0.9),
+    "adadelta": lambda p: optim.Adadelta(p, l1=1e-3),
+    "lars": lambda p: optim.LARS(p, 0.1, weight_decay=0.01),
 }
 
 
@@ -348,6 +352,10 @@ REFUSED: dict[str, tuple[Callable[[str], Callable[[], object]], str]] = {
     "adam": (
         a_later_step_of_adam,
         "Adam: a graph cannot count steps in Python; pass capturable=True",
+    ),
+    "adagrad": (
+        lambda device: an_optimizer(device, optim.Adagrad).step,
+        "Adagrad: a graph cannot count steps in Python$",
     ),
 }
 

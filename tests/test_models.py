@@ -7,7 +7,7 @@ import pytest
 
 import convolith as cv
 from convolith import Tensor, metrics, nn
-from convolith.models import LeNet5, summary
+from convolith.models import CNN, MLP, LeNet5, Perceptron, summary
 
 
 def test_lenet_is_the_network_of_the_paper() -> None:
@@ -54,6 +54,44 @@ def test_lenet_learns_a_batch_by_heart() -> None:
         optimizer.step()
     assert loss.item() < 0.1
     assert metrics.accuracy(net(images), labels) == 1
+
+
+def parameters(net: nn.Module) -> list[int]:
+    return [p.numpy().size for p in net.parameters()]
+
+
+def test_mlp_has_the_parameters_of_its_widths() -> None:
+    net = MLP(784, (512, 512), 10)
+    weights, biases = parameters(net)[::2], parameters(net)[1::2]
+    layers = [w + b for w, b in zip(weights, biases, strict=True)]
+    assert layers == [401_920, 262_656, 5_130]
+    assert sum(layers) == 669_706
+    assert net(Tensor(np.zeros((3, 1, 28, 28), np.float32))).shape == (3, 10)
+    kinds = [type(layer) for layer in MLP(6, (5,), 2, "sigmoid", dropout=0.2)]
+    assert kinds == [nn.Flatten, nn.Linear, nn.Sigmoid, nn.Dropout, nn.Linear]
+    assert parameters(MLP(4, (), 2)) == parameters(Perceptron(4, 2)) == [8, 2]
+    with pytest.raises(ValueError, match="MLP: activation is 'elu', expected tanh or relu or sig"):
+        MLP(activation="elu")  # type: ignore[arg-type]
+
+
+def test_cnn_is_three_convolutions_and_two_dense_layers() -> None:
+    net = CNN()
+    shapes = [p.shape for p in net.parameters() if p.ndim > 1]
+    assert shapes == [
+        (32, 3, 3, 3),
+        (64, 32, 3, 3),
+        (128, 64, 3, 3),
+        (128, 128 * 4 * 4),
+        (10, 128),
+    ]
+    assert sum(parameters(net)) == 356_810
+    kinds = [type(layer) for layer in net]
+    assert (kinds.count(nn.MaxPool2d), kinds.count(nn.Dropout)) == (3, 2)
+    assert net(Tensor(np.zeros((2, 3, 32, 32), np.float32))).shape == (2, 10)
+    digits = CNN(1, (28, 28), 7)
+    assert digits(Tensor(np.zeros((2, 1, 28, 28), np.float32))).shape == (2, 7)
+    with pytest.raises(ValueError, match=r"CNN: image_size is \(7, 32\), expected at least \(8, 8"):
+        CNN(image_size=(7, 32))
 
 
 def test_summary() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -130,16 +129,94 @@ def test_the_base_class_updates_nothing() -> None:
         optim.Optimizer([parameter], {"lr": 1.0}).step()
 
 
-def test_cosine() -> None:
-    optimizer = optim.SGD([nn.Parameter(START)], lr=1.0)
-    schedule = CosineAnnealingLR(optimizer, 4, eta_min=0.2)
-    rates = []
-    for _ in range(5):
-        rates.append(optimizer.param_groups[0]["lr"])
-        schedule.step()
-    half = math.sqrt(0.5)
-    expected = [1.0, 0.6 + 0.4 * half, 0.6, 0.6 - 0.4 * half, 0.2]
-    np.testing.assert_allclose(rates, expected, rtol=1e-14)
-    again = CosineAnnealingLR(optimizer, 4)
-    again.load_state_dict(schedule.state_dict())
-    assert again.last_epoch == 5
+def test_nesterov_needs_momentum_in_every_group() -> None:
+    with pytest.raises(ValueError, match="nesterov needs momentum"):
+        optim.SGD([{"params": [nn.Parameter(START)], "momentum": 0.0}], momentum=0.9, nesterov=True)
+
+
+def test_maximize_is_the_step_along_the_negative_gradient() -> None:
+    for kind in (optim.SGD, optim.Adam, optim.RMSprop, optim.LAMB):
+        up = steps(kind, lr=0.1, maximize=True)
+        parameter = nn.Parameter(START.copy())
+        optimizer = kind([parameter], lr=0.1)
+        for grad in GRADS:
+            parameter.grad = cv.tensor(-grad)
+            optimizer.step()
+        np.testing.assert_array_equal(parameter, up)
+
+
+def test_l1_pulls_to_zero_by_the_same_amount_everywhere() -> None:
+    parameter = nn.Parameter(np.array([3.0, -0.5, 0.0]))
+    optimizer = optim.SGD([parameter], lr=0.1, l1=2.0)
+    parameter.grad = cv.tensor(np.zeros(3))
+    optimizer.step()
+    np.testing.assert_allclose(parameter, [2.8, -0.3, 0.0], rtol=1e-15)
+
+
+def test_velocity_as_a_running_mean_is_dampening() -> None:
+    """v = beta v + (1 - beta) g, from v = g on."""
+    p, v = START.copy(), GRADS[0]
+    for number, grad in enumerate(GRADS):
+        v = 0.9 * v + 0.1 * grad if number else v
+        p = p - 0.1 * v
+    got = steps(optim.SGD, lr=0.1, momentum=0.9, dampening=0.9)
+    np.testing.assert_allclose(got, p, rtol=1e-14)
+
+
+def test_a_group_that_is_added_is_optimized() -> None:
+    a, b = nn.Parameter(START.copy()), nn.Parameter(START.copy())
+    optimizer = optim.SGD([a], lr=0.5, momentum=0.9)
+    a.grad = b.grad = cv.tensor(GRADS[0])
+    optimizer.step()
+    np.testing.assert_array_equal(b, START)
+    optimizer.add_param_group({"params": b, "lr": 1.0})
+    optimizer.step()
+    np.testing.assert_array_equal(b, START - GRADS[0])
+    assert optimizer.param_groups[1]["momentum"] == 0.9
+    assert set(optimizer.state) == {0, 1}
+    with pytest.raises(ValueError, match="SGD: a parameter is given more than once"):
+        optimizer.add_param_group({"params": [b]})
+    with pytest.raises(ValueError, match="SGD: lr is -1"):
+        optimizer.add_param_group({"params": [nn.Parameter(START)], "lr": -1})
+    assert len(optimizer.param_groups) == 2
+
+
+def test_gradients_are_forgotten_or_zero() -> None:
+    parameter = nn.Parameter(START.copy())
+    optimizer = optim.SGD([parameter, nn.Parameter(START)])
+    parameter.grad = grad = cv.tensor(GRADS[0])
+    optimizer.zero_grad(set_to_none=False)
+    assert parameter.grad is grad
+    np.testing.assert_array_equal(grad, 0)
+    optimizer.zero_grad()
+    assert parameter.grad is None
+
+
+def test_gradients_of_several_backwards_add_up() -> None:
+    parameter = nn.Parameter(START.copy())
+    optimizer = optim.SGD([parameter], lr=0.5)
+    for grad in GRADS:
+        (parameter * cv.tensor(grad)).sum().backward()
+    optimizer.step()
+    np.testing.assert_allclose(parameter, START - 0.5 * sum(GRADS), rtol=1e-15)
+
+
+def test_a_closure_computes_the_loss() -> None:
+    parameter = nn.Parameter(START.copy())
+    optimizer = optim.SGD([parameter], lr=0.25)
+
+    def closure() -> cv.Tensor:
+        optimizer.zero_grad()
+        loss = (parameter * parameter).sum()
+        loss.backward()
+        return loss
+
+    assert [optimizer.step(closure).item() for _ in range(2)] == [5.0, 1.25]
+    assert optimizer.step() is None
+
+
+@pytest.mark.parametrize(
+    "kind", [optim.AdamW, optim.NAdam, optim.Adamax, optim.LAMB, optim.Adagrad, optim.RMSprop]
+)
+def test_every_state_continues_to_the_same_bits(kind: Any) -> None:
+    test_state_dict_continues_to_the_same_bits(kind, {"weight_decay": 0.1})

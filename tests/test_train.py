@@ -132,6 +132,15 @@ def test_evaluation_has_no_side_effects() -> None:
         np.testing.assert_array_equal(value, before[key])
 
 
+def test_labels_may_be_probabilities() -> None:
+    trainer, _, loader = make(None)
+    indices = np.concatenate([labels.numpy() for _, labels in loader])
+    images = np.concatenate([images.numpy() for images, _ in loader])
+    sure = np.eye(2, dtype=np.float32)[indices]
+    smooth = DataLoader(TensorDataset(images, 0.8 * sure + np.float32(0.1)), 10)
+    assert trainer.evaluate(smooth)["accuracy"] == trainer.evaluate(loader)["accuracy"]
+
+
 def test_a_loss_that_explodes_stops_the_run(tmp_path: Path) -> None:
     trainer, *loaders = make(tmp_path)
     trainer.fit(*loaders, epochs=1)

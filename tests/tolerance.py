@@ -271,10 +271,14 @@ def magnitudes(
     if special:
         return special(bound.arguments, results)
     arguments = {name: _absolute(value) for name, value in bound.arguments.items()}
+    if arguments.get("maximize"):
+        arguments["maximize"] = False
     absolute = run(function, arguments)
     if _may_be_winograd(bound.arguments):
         absolute = [_winograd_amplification() * a for a in absolute]
     if function.__name__.endswith("_step"):  # |update| <= |param| + |param - update|
-        param, *state = map(np.abs, absolute)
+        # Absolute terms have larger norms, by which a trust ratio divides.
+        pairs = zip(absolute, results, strict=True)
+        param, *state = [np.maximum(np.abs(a), np.abs(r)) for a, r in pairs]
         return [2 * np.abs(bound.arguments["param"]) + param, *state]
     return [np.abs(r) if length == 1 else largest(r) for r in absolute]

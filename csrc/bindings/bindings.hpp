@@ -25,6 +25,7 @@ void register_batch_norm(py::module_& m);
 void register_softmax(py::module_& m);
 void register_loss(py::module_& m);
 void register_dropout(py::module_& m);
+void register_clip(py::module_& m);
 void register_scale(py::module_& m);
 void register_shape(py::module_& m);
 void register_optimizer(py::module_& m);

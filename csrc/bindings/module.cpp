@@ -68,6 +68,7 @@ PYBIND11_MODULE(_C, m) {
   register_softmax(m);
   register_loss(m);
   register_dropout(m);
+  register_clip(m);
   register_scale(m);
   register_shape(m);
   register_optimizer(m);

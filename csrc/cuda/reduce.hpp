@@ -17,6 +17,9 @@ struct Sum {
 struct Largest {  // of what is not NaN
   __device__ __forceinline__ float operator()(float a, float b) const { return fmaxf(a, b); }
 };
+struct LargestOrNan {  // NaN where one is
+  __device__ __forceinline__ float operator()(float a, float b) const { return a > b || a != a ? a : b; }
+};
 
 // Over groups of `width` neighbouring lanes, a power of two.
 template <int width = 32, class F, class T>

@@ -177,11 +177,36 @@ Arrays concat_backward(const Array& dy, const IntsArg& sizes, const Int& dim, co
 // scale.cpp: x and y of any shape, factor and found_inf scalars
 Array scale_forward(const Array& x, const Array& factor, const MaybeTarget& found_inf, const MaybeTarget& out);
 
-// optimizer.cpp: in place on everything but grad, all of param's shape
-void sgd_step(const Target& param, const Array& grad, const MaybeTarget& velocity, const Real& lr, const Real& momentum,
-              const Real& dampening, const Real& weight_decay, const Flag& nesterov, const Flag& first);
-void adam_step(const Target& param, const Array& grad, const Target& exp_avg, const Target& exp_avg_sq,
-               const StepArg& step, const Real& lr, const Real& beta1, const Real& beta2, const Real& eps,
-               const Real& weight_decay);
+// clip.cpp: the norm of all xs together, which are of any shapes; x between -limit and limit
+Array total_norm_forward(const Arrays& xs, const Real& p, const MaybeTarget& out);
+Array clip_forward(const Array& x, const Real& limit, const MaybeTarget& out);
+
+// optimizer.cpp: in place on everything but grad, all of param's shape; what all of them take is in Python the last
+struct StepOptions {
+  const Real &lr, &weight_decay, &l1;
+  const Flag& maximize;
+};
+void sgd_step(const StepOptions& options, const Target& param, const Array& grad, const MaybeTarget& velocity,
+              const Real& momentum, const Real& dampening, const Flag& nesterov, const Flag& first);
+void lars_step(const StepOptions& options, const Target& param, const Array& grad, const MaybeTarget& velocity,
+               const Real& momentum, const Real& trust_coefficient);
+void adam_step(const StepOptions& options, const Target& param, const Array& grad, const Target& exp_avg,
+               const Target& exp_avg_sq, const MaybeTarget& max_exp_avg_sq, const StepArg& step, const Real& beta1,
+               const Real& beta2, const Real& eps, const Flag& decoupled_weight_decay);
+void nadam_step(const StepOptions& options, const Target& param, const Array& grad, const Target& exp_avg,
+                const Target& exp_avg_sq, const Int& step, const Real& mu, const Real& mu_next, const Real& mu_product,
+                const Real& beta1, const Real& beta2, const Real& eps, const Flag& decoupled_weight_decay);
+void adamax_step(const StepOptions& options, const Target& param, const Array& grad, const Target& exp_avg,
+                 const Target& exp_inf, const Int& step, const Real& beta1, const Real& beta2, const Real& eps);
+void lamb_step(const StepOptions& options, const Target& param, const Array& grad, const Target& exp_avg,
+               const Target& exp_avg_sq, const Int& step, const Real& beta1, const Real& beta2, const Real& eps);
+void adagrad_step(const StepOptions& options, const Target& param, const Array& grad, const Target& state_sum,
+                  const Int& step, const Real& lr_decay, const Real& eps);
+void adadelta_step(const StepOptions& options, const Target& param, const Array& grad, const Target& square_avg,
+                   const Target& acc_delta, const Real& rho, const Real& eps);
+void rmsprop_step(const StepOptions& options, const Target& param, const Array& grad, const Target& square_avg,
+                  const MaybeTarget& grad_avg, const MaybeTarget& momentum_buffer, const Real& alpha, const Real& eps,
+                  const Real& momentum);
+void ema_step(const Target& average, const Array& param, const Real& decay);
 
 }  // namespace convolith::ops

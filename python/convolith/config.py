@@ -10,8 +10,9 @@ from convolith import _C, cuda
 
 # What is optional: module, what it is for, how to get it.
 _OPTIONAL = (
-    ("matplotlib", "curves", 'pip install "convolith[plot]"'),
+    ("matplotlib", "pictures", 'pip install "convolith[plot]"'),
     ("PIL", "convolith predict", "pip install pillow"),
+    ("tensorboardX", "train.TensorBoard", 'pip install "convolith[tensorboard]"'),
 )
 
 

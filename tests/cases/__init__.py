@@ -8,6 +8,7 @@ mostly odd: whatever is no multiple of a vector, a tile or a block goes through 
 from cases import (  # noqa: F401
     activation,
     batch_norm,
+    clip,
     conv2d,
     dropout,
     linear,

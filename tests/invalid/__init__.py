@@ -4,6 +4,7 @@
 from invalid import (  # noqa: F401
     activation,
     batch_norm,
+    clip,
     conv2d,
     dropout,
     linear,

@@ -1,6 +1,8 @@
 """Networks of the literature, and a summary of any network."""
 
+from convolith.models.cnn import CNN
 from convolith.models.lenet import LeNet5
+from convolith.models.mlp import MLP, Perceptron
 from convolith.models.mobilenet import MobileNetV1, mobilenet_v1
 from convolith.models.resnet import (
     BasicBlock,
@@ -16,10 +18,13 @@ from convolith.models.resnet import (
 from convolith.models.summary import summary
 
 __all__ = [
+    "CNN",
+    "MLP",
     "BasicBlock",
     "Bottleneck",
     "LeNet5",
     "MobileNetV1",
+    "Perceptron",
     "ResNet",
     "mobilenet_v1",
     "resnet18",

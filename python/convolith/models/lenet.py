@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 from convolith import nn
+from convolith.models.choices import Activation, activation_layer
 
-Activation = Literal["tanh", "relu"]
 Pool = Literal["avg", "max"]
 
-_ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU}
 _POOLS: dict[str, type[nn.AvgPool2d] | type[nn.MaxPool2d]] = {
     "avg": nn.AvgPool2d,
     "max": nn.MaxPool2d,
@@ -24,7 +23,7 @@ class LeNet5(nn.Sequential):
 
     Parameters
     ----------
-    activation : {'tanh', 'relu'}
+    activation : {'tanh', 'relu', 'sigmoid'}
     pool : {'avg', 'max'}
     num_classes : int
 
@@ -37,13 +36,13 @@ class LeNet5(nn.Sequential):
     def __init__(
         self, activation: Activation = "tanh", pool: Pool = "avg", num_classes: int = 10
     ) -> None:
-        for kind, name, known in (
-            ("activation", activation, _ACTIVATIONS),
-            ("pool", pool, _POOLS),
-        ):
-            if name not in known:
-                raise ValueError(f"LeNet5: {kind} is {name!r}, expected {' or '.join(known)}")
-        act, pool2d = _ACTIVATIONS[activation], _POOLS[pool]
+        if pool not in _POOLS:
+            raise ValueError(f"LeNet5: pool is {pool!r}, expected {' or '.join(_POOLS)}")
+        pool2d = _POOLS[pool]
+
+        def act() -> nn.Module:
+            return activation_layer("LeNet5", activation)
+
         self.c1 = nn.Conv2d(1, 6, 5, padding=2)
         self.act1 = act()
         self.s2 = pool2d(2)

@@ -1,6 +1,6 @@
 """Networks: modules, layers, functions, initial values, with PyTorch's names and defaults."""
 
-from convolith.nn import functional, init
+from convolith.nn import functional, init, utils
 from convolith.nn.activation import LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
 from convolith.nn.container import ModuleList, Sequential
 from convolith.nn.conv import Conv2d
@@ -82,4 +82,5 @@ __all__ = [
     "functional",
     "fuse",
     "init",
+    "utils",
 ]

@@ -15,6 +15,7 @@ from convolith.reference.activation import (
     tanh_backward,
     tanh_forward,
 )
+from convolith.reference.adam import adam_step, adamax_step, lamb_step, nadam_step
 from convolith.reference.adaptive_pool2d import (
     adaptive_avg_pool2d_backward,
     adaptive_avg_pool2d_forward,
@@ -25,10 +26,7 @@ from convolith.reference.adaptive_pool2d import (
     global_max_pool2d_backward,
     global_max_pool2d_forward,
 )
-from convolith.reference.batch_norm import (
-    batch_norm_backward,
-    batch_norm_forward,
-)
+from convolith.reference.batch_norm import batch_norm_backward, batch_norm_forward
 from convolith.reference.binary_loss import (
     binary_cross_entropy_backward,
     binary_cross_entropy_forward,
@@ -49,6 +47,7 @@ from convolith.reference.class_loss import (
     nll_loss_backward,
     nll_loss_forward,
 )
+from convolith.reference.clip import clip_forward, total_norm_forward
 from convolith.reference.conv2d import (
     conv2d_backward_bias,
     conv2d_backward_input,
@@ -59,10 +58,7 @@ from convolith.reference.cross_entropy import (
     softmax_cross_entropy_backward,
     softmax_cross_entropy_forward,
 )
-from convolith.reference.dropout import (
-    dropout_backward,
-    dropout_forward,
-)
+from convolith.reference.dropout import dropout_backward, dropout_forward
 from convolith.reference.linear import (
     linear_backward_bias,
     linear_backward_input,
@@ -70,7 +66,11 @@ from convolith.reference.linear import (
     linear_forward,
 )
 from convolith.reference.optimizer import (
-    adam_step,
+    adadelta_step,
+    adagrad_step,
+    ema_step,
+    lars_step,
+    rmsprop_step,
     sgd_step,
 )
 from convolith.reference.pool2d import (
@@ -93,9 +93,7 @@ from convolith.reference.regression_loss import (
     smooth_l1_loss_backward,
     smooth_l1_loss_forward,
 )
-from convolith.reference.scale import (
-    scale_forward,
-)
+from convolith.reference.scale import scale_forward
 from convolith.reference.shape import (
     add_forward,
     concat_backward,
@@ -111,7 +109,10 @@ from convolith.reference.softmax import (
 )
 
 __all__ = [
+    "adadelta_step",
+    "adagrad_step",
     "adam_step",
+    "adamax_step",
     "adaptive_avg_pool2d_backward",
     "adaptive_avg_pool2d_forward",
     "adaptive_max_pool2d_backward",
@@ -127,6 +128,7 @@ __all__ = [
     "binary_cross_entropy_with_logits_forward",
     "clamped_log_backward",
     "clamped_log_forward",
+    "clip_forward",
     "concat_backward",
     "concat_forward",
     "conv2d_backward_bias",
@@ -135,6 +137,7 @@ __all__ = [
     "conv2d_forward",
     "dropout_backward",
     "dropout_forward",
+    "ema_step",
     "flatten_backward",
     "flatten_forward",
     "global_avg_pool2d_backward",
@@ -151,6 +154,8 @@ __all__ = [
     "kl_div_forward",
     "l1_loss_backward",
     "l1_loss_forward",
+    "lamb_step",
+    "lars_step",
     "leaky_relu_backward",
     "leaky_relu_forward",
     "linear_backward_bias",
@@ -167,12 +172,14 @@ __all__ = [
     "mse_loss_forward",
     "multi_margin_loss_backward",
     "multi_margin_loss_forward",
+    "nadam_step",
     "nll_loss_backward",
     "nll_loss_forward",
     "relu_backward",
     "relu_forward",
     "rmse_loss_backward",
     "rmse_loss_forward",
+    "rmsprop_step",
     "scale_forward",
     "sgd_step",
     "sigmoid_backward",
@@ -185,4 +192,5 @@ __all__ = [
     "softmax_forward",
     "tanh_backward",
     "tanh_forward",
+    "total_norm_forward",
 ]

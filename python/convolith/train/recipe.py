@@ -1,74 +1,39 @@
-"""The main job: LeNet-5 learns digits. What the command line runs, without its words."""
+"""The main job of the command line, without its words: a network learns digits."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 import convolith
-from convolith import metrics, optim
+from convolith import metrics
 from convolith.data import (
     DataLoader,
     Digits,
     Normalize,
-    RandomShift,
     TensorDataset,
     load_digits,
     load_mnist,
     random_split,
 )
-from convolith.device import Device
-from convolith.models import LeNet5
-from convolith.models.lenet import Activation, Pool
 from convolith.nn import Module
-from convolith.optim.lr_scheduler import CosineAnnealingLR
 from convolith.tensor import Tensor, no_grad
+from convolith.train import build
 from convolith.train.checkpoint import load_checkpoint
-from convolith.train.trainer import Precision, Trainer, load_arrays
+from convolith.train.settings import AUGMENTATIONS, Settings
+from convolith.train.state import averages, load_arrays
+from convolith.train.trainer import Trainer
 
-LEARNING_RATES = {"sgd": 0.05, "adam": 0.002}
-WEIGHT_DECAY = 5e-4
 VALIDATION = 0.05
-SHIFT = 1
 EVALUATION_BATCH = 500
 WORKERS = 2  # that feed a device
 
-
-@dataclass(frozen=True)
-class Settings:
-    """What decides the result of a run, to the bit.
-
-    Attributes
-    ----------
-    activation : {'tanh', 'relu'}
-    pool : {'avg', 'max'}
-    data : str or None
-        Directory of the MNIST files; None for the embedded digits.
-    epochs, batch_size : int
-    optimizer : {'sgd', 'adam'}
-        SGD has momentum 0.9 and weight decay 0.0005, Adam neither.
-    lr : float or None
-        At first, then down along a cosine; None for `LEARNING_RATES` of the optimizer.
-    seed : int
-    device : {'cpu', 'emu', 'cuda'}
-    precision : {'float32', 'bfloat16', 'float16'}
-        Of training; the parameters that come of it are float32. Halves need a device.
-    """
-
-    activation: Activation = "tanh"
-    pool: Pool = "avg"
-    data: str | None = None
-    epochs: int = 20
-    batch_size: int = 64
-    optimizer: Literal["sgd", "adam"] = "sgd"
-    lr: float | None = None
-    seed: int = 0
-    device: Device = "cpu"
-    precision: Precision = "float32"
+_DIGITS = {"shape": [1, 28, 28], "classes": 10}  # what checkpoints that do not say are for
 
 
 @dataclass(frozen=True)
@@ -102,15 +67,16 @@ def prepare(
     """Load the data and build the network, its optimizer and its trainer.
 
     The seed sets a part of the training images (5 %) aside for validation; the others are shifted
-    at random by up to a pixel. What is tested is the last epoch, where the learning rate has come
-    down: to choose an epoch by so few images costs more than it gains, and to choose by the test
-    images would be cheating.
+    at random by up to a pixel, unless the settings say otherwise. What is tested is the last epoch,
+    where the learning rate has come down: to choose an epoch by so few images costs more than it
+    gains, and to choose by the test images would be cheating. With ``patience`` it is the epoch of
+    least validation loss.
 
     Parameters
     ----------
     settings : Settings
     directory : path, optional
-        Where checkpoints go.
+        Where checkpoints and `history.csv` go.
     progress : bool
         Show a bar on a terminal.
     workers : int, optional
@@ -128,41 +94,45 @@ def prepare(
     """
     digits = load_data(settings.data)
     convolith.manual_seed(settings.seed)
+    settings = build.resolved(settings)
     normalize = Normalize.fit(digits.train_images)
     images = TensorDataset(normalize(digits.train_images), digits.train_labels)
     training, validation = random_split(images, [1 - VALIDATION, VALIDATION])
-    model = LeNet5(settings.activation, settings.pool).to(settings.device)
-    lr = LEARNING_RATES[settings.optimizer] if settings.lr is None else settings.lr
-    settings = replace(settings, lr=lr)
-    optimizer = (
-        optim.SGD(model.parameters(), lr, momentum=0.9, weight_decay=WEIGHT_DECAY)
-        if settings.optimizer == "sgd"
-        else optim.Adam(model.parameters(), lr)
-    )
+    data = {
+        "shape": list(digits.train_images.shape[1:]),
+        "classes": max(10, int(digits.train_labels.max(initial=0)) + 1),
+    }
+    model = _network(settings, data).to(settings.device)
+    optimizer = build.optimizer(settings, model)
+    if workers is None:
+        workers = 0 if settings.device == "cpu" else WORKERS
+    feed: dict[str, Any] = {"num_workers": workers, "device": settings.device}
+    augment = AUGMENTATIONS[settings.augment]
+    loader = DataLoader(training, settings.batch_size, shuffle=True, transform=augment, **feed)
+    steps = -(-len(loader) // settings.accumulate)
     trainer = Trainer(
         model,
         optimizer,
-        scheduler=CosineAnnealingLR(optimizer, settings.epochs),
+        build.loss(settings),
+        scheduler=build.schedule(settings, optimizer, steps),
         directory=directory,
         config={
             "settings": asdict(settings),
             "normalize": {"mean": normalize.mean, "std": normalize.std},
+            "data": data,
         },
         progress=progress,
         precision=settings.precision,
+        callbacks=build.callbacks(settings, model, directory),
+        accumulate=settings.accumulate,
     )
-    if workers is None:
-        workers = 0 if settings.device == "cpu" else WORKERS
-    feed: dict[str, Any] = {"num_workers": workers, "device": settings.device}
-    shift = RandomShift(SHIFT)
-    return Job(
-        settings,
-        trainer,
-        DataLoader(training, settings.batch_size, shuffle=True, transform=shift, **feed),
-        DataLoader(validation, EVALUATION_BATCH, **feed),
-        digits,
-        normalize,
-    )
+    validating = DataLoader(validation, EVALUATION_BATCH, **feed)
+    return Job(settings, trainer, loader, validating, digits, normalize)
+
+
+def _network(settings: Settings, data: Mapping[str, Any]) -> Module:
+    c, h, w = data["shape"]
+    return build.network(settings, (c, h, w), data["classes"])
 
 
 def load_classifier(
@@ -185,16 +155,25 @@ def load_classifier(
         If it is no such checkpoint, or cannot be read.
     """
     arrays, info = load_checkpoint(path)
-    if "settings" not in info["config"]:
-        raise ValueError(f"{path}: a checkpoint of convolith, but not of `convolith train`")
-    settings = Settings(**info["config"]["settings"])
-    model = LeNet5(settings.activation, settings.pool).eval()
-    load_arrays(model, arrays, path)
+    settings = build.resolved(_settings(path, info))
+    model = _network(settings, info["config"].get("data", _DIGITS)).eval()
+    load_arrays(model, {**arrays, **averages(arrays)}, path)
     return model, Normalize(**info["config"]["normalize"]), info
 
 
+def load_settings(path: str | os.PathLike[str]) -> Settings:
+    """The settings of the run that wrote a checkpoint; errors are those of `load_classifier`."""
+    return _settings(path, load_checkpoint(path)[1])
+
+
+def _settings(path: str | os.PathLike[str], info: dict[str, Any]) -> Settings:
+    if "settings" not in info["config"]:
+        raise ValueError(f"{path}: a checkpoint of convolith, but not of `convolith train`")
+    return Settings(**info["config"]["settings"])
+
+
 def predict(model: Module, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Logits (N, 10) of normalised images (N, 1, 28, 28), in float32 where the model is."""
+    """Logits (N, classes) of normalised images (N, C, H, W), in float32 where the model is."""
     device = next(model.parameters()).device
     loader = DataLoader(TensorDataset(images), EVALUATION_BATCH)
     with no_grad():
@@ -210,7 +189,7 @@ class Score:
     accuracy : float
         0 to 1.
     confusion : array
-        (10, 10): rows are the true digits, columns the predicted ones.
+        (classes, classes): rows are the true ones, columns the predicted ones.
     """
 
     accuracy: float
@@ -220,5 +199,6 @@ class Score:
 def score(model: Module, normalize: Normalize, digits: Digits) -> Score:
     """Classify the test images of `digits`."""
     logits = predict(model, normalize(digits.test_images))
-    confusion = metrics.confusion_matrix(logits.argmax(1), digits.test_labels, 10)
+    classes = logits.shape[1]
+    confusion = metrics.confusion_matrix(logits.argmax(1), digits.test_labels, classes)
     return Score(metrics.accuracy(Tensor(logits), digits.test_labels), confusion)

@@ -1,5 +1,20 @@
 """Pictures; they need matplotlib, an extra: ``pip install "convolith[plot]"``."""
 
+from convolith.viz.confusion import confusion
 from convolith.viz.curves import curves
+from convolith.viz.landscape import landscape, loss_landscape
+from convolith.viz.layers import feature_maps, filters
+from convolith.viz.mistakes import mistakes
+from convolith.viz.training import gradient_flow, lr_curve
 
-__all__ = ["curves"]
+__all__ = [
+    "confusion",
+    "curves",
+    "feature_maps",
+    "filters",
+    "gradient_flow",
+    "landscape",
+    "loss_landscape",
+    "lr_curve",
+    "mistakes",
+]
