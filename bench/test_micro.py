@@ -131,6 +131,9 @@ CALLS: dict[str, Callable[[Draw], Arguments]] = {
     "scale_forward": positional(FLAT, ()),
     "sgd_step": positional(FLAT, FLAT, FLAT, momentum=0.9),
     "adam_step": lambda draw: ((*(draw(*FLAT) for _ in "pgm"), abs(draw(*FLAT))), {"step": 1}),
+    "lamb_step": lambda draw: ((*(draw(*FLAT) for _ in "pgm"), abs(draw(*FLAT))), {"step": 1}),
+    "rmsprop_step": lambda draw: ((*(draw(*FLAT) for _ in "pg"), abs(draw(*FLAT))), {}),
+    "total_norm_forward": lambda draw: (([draw(*FLAT)],), {}),
 }
 
 

@@ -213,3 +213,12 @@ def test_wrong_averages() -> None:
     ema = optim.EMA([nn.Parameter(np.ones(3))])
     with pytest.raises(ValueError, match=r"EMA: the averages are \[\(2,\)\], expected \[\(3,\)\]"):
         ema.load_state_dict({"decay": 0.5, "updates": 1, "averages": [np.ones(2)]})
+
+
+@pytest.mark.skipif("emu" not in cv.devices(), reason="this build has no emulator")
+def test_gradients_of_halves_have_a_norm_of_float32() -> None:
+    parameter = nn.Parameter(cv.tensor(np.zeros(2, np.float32)).to("emu").to("bfloat16")._array)
+    parameter.grad = cv.tensor(np.array([3, 4], np.float32)).to("emu").to("bfloat16")
+    total = clip_grad_norm_(parameter, 2.5)
+    assert (total.dtype, total.item()) == (np.float32, 5)
+    np.testing.assert_array_equal(parameter.grad.numpy(), [1.5, 2.0])

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import convolith as cv
 from convolith import nn, optim
 from convolith.optim import lr_scheduler
 
@@ -219,7 +220,7 @@ def test_plateau() -> None:
     schedule = lr_scheduler.ReduceLROnPlateau(optimizer, patience=2, threshold=1e-3)
     rates = []
     for loss in LOSSES:
-        schedule.step(np.float64(loss))
+        schedule.step(cv.tensor(np.array(loss)))
         rates.append(optimizer.param_groups[0]["lr"])
     expected = [0.1] * 4 + [0.01] * 4 + [0.001] * 3 + [1e-4] * 5
     np.testing.assert_allclose(rates, expected, rtol=1e-14)

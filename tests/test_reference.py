@@ -537,6 +537,68 @@ class TestKnownValues:
         np.testing.assert_allclose(param, 0.5)  # the first step is lr * sign(grad)
         np.testing.assert_allclose((exp_avg[0], exp_avg_sq[0]), (0.4, 0.016))
 
+    def test_penalties(self, p: Any) -> None:
+        param = np.array([1.0, -1.0, 0.0])
+        options = {"lr": 0.5, "weight_decay": 1.0, "l1": 1.0, "maximize": True}
+        p.sgd_step(param, np.full(3, 3.0), **options)
+        assert param.tolist() == [1.5, 1.5, 1.5]  # g is -3 + w + sign w: -1, -5 and -3
+
+    def test_adam_decoupled_with_the_largest_square(self, p: Any) -> None:
+        param, exp_avg, exp_avg_sq, largest = np.array([2.0]), *np.zeros((2, 1)), np.array([40.0])
+        options = {"beta1": 0.5, "beta2": 0.6, "lr": 0.5, "eps": 1.0, "weight_decay": 0.5}
+        p.adam_step(
+            *(param, np.array([4.0]), exp_avg, exp_avg_sq, largest),
+            **{"step": 1, "decoupled_weight_decay": True, **options},
+        )
+        # 2 (1 - 0.25) - 0.5 * (2 / 0.5) / (sqrt(40 / 0.4) + 1)
+        np.testing.assert_allclose((param[0], largest[0]), (1.5 - 2 / 11, 40.0))
+        p.adam_step(param, np.array([9.0]), exp_avg, exp_avg_sq, largest, step=2)
+        np.testing.assert_allclose(largest, 40.0)
+        p.adam_step(param, np.array([1e3]), exp_avg, exp_avg_sq, largest, step=3, beta2=0.5)
+        assert largest[0] > 5e5
+
+    def test_other_optimizers(self, p: Any) -> None:
+        one, zero, four = np.array([1.0]), np.zeros(1), np.array([4.0])
+        param, state = one.copy(), np.array([9.0])
+        p.adagrad_step(param, four, state, step=3, lr=1.0, lr_decay=0.5, eps=0.0)
+        np.testing.assert_allclose((param[0], state[0]), (1 - 0.5 * 4 / 5, 25.0))
+        param, square, delta = one.copy(), zero.copy(), one.copy()
+        p.adadelta_step(param, four, square, delta, rho=0.75, eps=0.0)
+        assert (param[0], square[0], delta[0]) == (-1.0, 4.0, 1.75)  # a step of 1 / 2 * 4
+        param, square, mean, buffer = one.copy(), np.array([10.0]), zero.copy(), np.array([2.0])
+        options = {"lr": 0.5, "alpha": 0.5, "eps": 1.0, "momentum": 0.5}
+        p.rmsprop_step(param, four, square, mean, buffer, **options)
+        assert (square[0], mean[0], buffer[0], param[0]) == (13.0, 2.0, 2.0, 0.0)  # 4 / (3 + 1) + 1
+        param, mean, largest = one.copy(), zero.copy(), np.array([10.0])
+        options = {"lr": 0.5, "beta1": 0.5, "beta2": 0.5, "eps": 0.0}
+        p.adamax_step(param, four, mean, largest, step=1, **options)
+        np.testing.assert_allclose((mean[0], largest[0], param[0]), (2.0, 5.0, 1 - 2 / 5))
+        param, mean, square = one.copy(), zero.copy(), zero.copy()
+        options = {"mu": 0.5, "mu_next": 0.5, "mu_product": 0.5, "beta1": 0.5, "beta2": 0.0}
+        p.nadam_step(param, four, mean, square, step=1, lr=0.75, eps=0.0, **options)
+        np.testing.assert_allclose(param, 0.0, atol=1e-15)  # (4 + 2 / 3 * 2) / 4 is 4 / 3
+
+    def test_trust_ratios(self, p: Any) -> None:
+        param, mean, square = np.array([3.0, 4.0]), np.zeros(2), np.zeros(2)
+        options = {"lr": 0.2 * 2**0.5, "beta1": 0.0, "beta2": 0.0, "eps": 0.0}
+        p.lamb_step(param, np.array([7.0, -9.0]), mean, square, step=1, **options)
+        np.testing.assert_allclose(param, [2.0, 5.0])  # along (1, -1), as long as lr * 5
+        param, velocity = np.array([3.0, 4.0]), np.zeros(2)
+        options = {"lr": 2.0, "momentum": 0.9, "trust_coefficient": 0.5, "weight_decay": 0.5}
+        p.lars_step(param, np.array([0.0, 2.5]), velocity, **options)
+        np.testing.assert_allclose(velocity, [0.75, 2.25])  # ratio 0.5 * 5 / (2.5 + 2.5)
+        np.testing.assert_allclose(param, [1.5, -0.5])
+
+    def test_average(self, p: Any) -> None:
+        average = np.array([4.0])
+        p.ema_step(average, np.array([8.0]), decay=0.75)
+        assert average[0] == 5.0
+
+    def test_norms(self, p: Any) -> None:
+        xs = [np.array([3.0, 0.0]), np.array([[-4.0]])]
+        norms = [float(p.total_norm_forward(xs, order)) for order in (1, 2, np.inf)]
+        assert norms == [7.0, 5.0, 4.0]
+
     def test_dropout_takes_words_in_order(self, p: Any) -> None:
         u = [0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8]
         kept = [(word >> 8) / 2**24 >= 0.7 for word in u]

@@ -34,6 +34,14 @@ struct Gradient {
   }
 };
 
+// a x + b y, of which the first product is fused: left the choice, compilers make another for another instruction set.
+template <class T>
+CONVOLITH_INLINE Lanes<T> blend(Lanes<T> a, Lanes<T> x, Lanes<T> b, Lanes<T> y) {
+  Lanes<T> second = b * y;
+  for (auto& r : second.v) r = in_register(r);
+  return fma(a, x, second);
+}
+
 // param, grad, every state (n): w = keep w - rate f(g, state...), and f changes the states.  `keep` is what a decoupled
 // decay leaves of w.
 template <class T, class F, class... State>
@@ -47,16 +55,10 @@ CONVOLITH_INLINE void update(const Descent& p, double rate, T* param, const T* g
       [&](auto... s) CONVOLITH_INLINED {
         const Lanes<T> direction = f(g, s...);
         (store_state(s, state, i, n), ...);
-        fma(minus_rate, direction, keep * w).store(param + i, n);
+        blend(minus_rate, direction, keep, w).store(param + i, n);
       }(load_state(state, i, n)...);
     });
   });
-}
-
-// a x + b y
-template <class T>
-CONVOLITH_INLINE Lanes<T> blend(Lanes<T> a, Lanes<T> x, Lanes<T> b, Lanes<T> y) {
-  return fma(a, x, b * y);
 }
 
 // The running averages of g and of its square, and what corrects their start at 0.  The corrections are computed in

@@ -12,6 +12,18 @@ CONVOLITH_INLINE double trust_ratio(const T (&squares)[2], double coefficient = 
   return w == 0 || u == 0 ? 1 : coefficient * w / (u + decay * w);
 }
 
+// The first n lanes, zeros behind them.
+template <class T>
+CONVOLITH_INLINE Lanes<T> only(Lanes<T> v, Whole) {
+  return v;
+}
+template <class T>
+CONVOLITH_INLINE Lanes<T> only(Lanes<T> v, std::int64_t n) {
+  alignas(64) T buffer[Lanes<T>::count];
+  v.store(buffer);
+  return Lanes<T>::load(buffer, n);
+}
+
 }  // namespace
 
 // param, grad (n), velocity (n) or null: 2 reads for the norms, then as sgd_step
@@ -49,7 +61,7 @@ void lamb_step(const AdamStep& p, T* param, const T* grad, T* exp_avg, T* exp_av
     moments.follow(g, m, v);
     m.store(exp_avg + i, n);
     v.store(exp_avg_sq + i, n);
-    const Lanes<T> u = blend(decay, w, corrected, m / moments.root(v));
+    const Lanes<T> u = only(blend(decay, w, corrected, m / moments.root(v)), n);  // 0 / 0 behind the end
     sum[0] = fma(w, w, sum[0]);
     sum[1] = fma(u, u, sum[1]);
   };

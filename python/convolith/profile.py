@@ -134,6 +134,9 @@ _ARGUMENTS: dict[str, Callable[[Options], Arguments]] = {
     "scale_forward": lambda o: ((_x(o), _random(()), zeros_like(_random(()))), {}),
     "sgd_step": lambda o: ((_x(o), _x(o), _x(o)), {"lr": 0.1, "momentum": 0.9}),
     "adam_step": lambda o: ((_x(o), _x(o), _x(o), zeros_like(_x(o))), {"step": 1}),
+    "lamb_step": lambda o: ((_x(o), _x(o), _x(o), zeros_like(_x(o))), {"step": 1}),
+    "rmsprop_step": lambda o: ((_x(o), _x(o), zeros_like(_x(o))), {}),
+    "total_norm_forward": lambda o: (([_x(o), _x(o)],), {}),
 }
 PRIMITIVES = tuple(_ARGUMENTS)
 

@@ -97,7 +97,11 @@ OPTIMIZERS: dict[str, tuple[dict[str, Draw], dict[str, Any], dict[str, dict[str,
     ),
     "nadam_step": (MOMENTS, MU, {"default": {}, "betas": BETAS, "decoupled": DECOUPLED}),
     "adamax_step": (INFINITY, {"step": 3}, {"first": {"step": 1}, "betas": BETAS}),
-    "lamb_step": (MOMENTS, {"step": 3}, {"first": {"step": 1}, "betas": BETAS}),
+    "lamb_step": (
+        MOMENTS,
+        {"step": 3},
+        {"first": {"step": 1}, "betas": BETAS, "no_eps": {"lr": 0.1, "eps": 0.0}},
+    ),
 }
 for _primitive, (_states, _common, _own) in OPTIMIZERS.items():
     for _name, _options in {**_own, **PENALTIES}.items():

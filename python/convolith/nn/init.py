@@ -122,13 +122,13 @@ def fan_in_uniform_(tensor: Tensor, fan_in: int) -> Tensor:
 
 
 def lecun_uniform_(tensor: Tensor) -> Tensor:
-    """U(-b, b) with b = sqrt(3 / fan_in), of variance 1 / fan_in (LeCun et al. 1998, eq. 16)."""
+    """U(-b, b) with b = sqrt(3 / fan_in), of variance 1 / fan_in (LeCun et al. 1998, 4.6)."""
     bound = math.sqrt(3 / _fans(tensor)["fan_in"])
     return uniform_(tensor, -bound, bound)
 
 
 def lecun_normal_(tensor: Tensor) -> Tensor:
-    """N(0, s^2) with s = sqrt(1 / fan_in) (LeCun et al. 1998, eq. 16); for SELU, too."""
+    """N(0, s^2) with s = sqrt(1 / fan_in) (LeCun et al. 1998, section 4.6); for SELU, too."""
     return normal_(tensor, 0.0, math.sqrt(1 / _fans(tensor)["fan_in"]))
 
 

@@ -17,7 +17,7 @@ class Adam(Optimizer):
 
     m = beta1 * m + (1 - beta1) * g; v = beta2 * v + (1 - beta2) * g^2;
     w -= lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps): the textbooks' formula as it
-    stands. The corrections are computed in double, in Python's place. See
+    stands. The corrections are computed on the host, in double. See
     `convolith.primitives.adam_step`.
 
     Parameters

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from convolith import _C, primitives
 from convolith.device import Array, assign, device_of
+from convolith.nn import Module
 from convolith.tensor import Tensor
-
-if TYPE_CHECKING:
-    from convolith.nn import Module
 
 
 class EMA:
@@ -48,7 +46,7 @@ class EMA:
         name = type(self).__name__
         if not 0 <= decay <= 1:
             raise ValueError(f"{name}: decay is {decay}, expected 0 to 1")
-        self._params = list(_parameters(params))
+        self._params = list(params.parameters() if isinstance(params, Module) else params)
         if not self._params:
             raise ValueError(f"{name}: there are no parameters to average")
         self.decay = decay
@@ -130,11 +128,6 @@ class SWA(EMA):
 
     def _weight(self) -> float:
         return self.updates / (self.updates + 1)
-
-
-def _parameters(params: Module | Iterable[Tensor]) -> Iterable[Tensor]:
-    parameters = getattr(params, "parameters", None)
-    return params if parameters is None else parameters()  # type: ignore[return-value]
 
 
 def _copy(array: Array) -> Array:

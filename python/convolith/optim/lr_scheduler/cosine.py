@@ -125,7 +125,7 @@ class OneCycleLR(LRScheduler):
     anneal_strategy : {'cos', 'linear'}
     cycle_momentum : bool
         Whether momentum, or the first of the betas, goes from `max_momentum` down to
-        `base_momentum` and back.
+        `base_momentum` and back. Within a `SequentialLR` it stays as it is.
     base_momentum, max_momentum : float, or list of float
     div_factor, final_div_factor : float
     three_phase : bool

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, SupportsFloat
 
 from convolith.optim.optimizer import Optimizer
+from convolith.tensor import Tensor
 
 _STATE = ("last_epoch", "best", "num_bad_epochs", "cooldown_counter")
 
@@ -89,10 +90,10 @@ class ReduceLROnPlateau:
             return sign * value < sign * self.best - self.threshold
         return sign * value < sign * self.best * (1 - sign * self.threshold)
 
-    def step(self, metrics: SupportsFloat) -> None:
+    def step(self, metrics: SupportsFloat | Tensor) -> None:
         """Reduce the learning rates if `metrics`, a number or a scalar, has not improved."""
         self.last_epoch += 1
-        value = float(metrics)
+        value = float(metrics.item() if isinstance(metrics, Tensor) else metrics)
         if self._is_better(value):
             self.best, self.num_bad_epochs = value, 0
         else:
