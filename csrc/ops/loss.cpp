@@ -64,8 +64,8 @@ CrossEntropy problem(const Check& check, const Array& x, const char* x_name, con
   p.label_smoothing = check.within(label_smoothing, "label_smoothing", 0, 1);
   if (target.dtype == DType::i64)
     check_labels(check, target, positions(x.shape), p.C, p.ignore_index);
-  else if (target.dtype == DType::other)
-    check.type_error("target must be int64 labels or ", name_of(x.dtype), " probabilities, got ", target.unfit);
+  else if (target.dtype == DType::other || target.dtype == DType::u8)
+    check.type_error("target must be int64 labels or ", name_of(x.dtype), " probabilities, got ", dtype_text(target));
   else
     check_probabilities(check, target, x, x_name, p.ignore_index);
   return p;

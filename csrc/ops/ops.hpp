@@ -130,4 +130,17 @@ void adam_step(const Target& param, const Array& grad, const Target& exp_avg, co
                const StepArg& step, const Real& lr, const Real& beta1, const Real& beta2, const Real& eps,
                const Real& weight_decay);
 
+// augment.cpp: images x (N, C, H, W) of the CPU; those that are cropped or normalised may be uint8
+Array crop_flip_forward(const Array& x, const Array& offsets, const Array& flips, const PairArg& size,
+                        const Text& padding_mode, const Real& fill, const MaybeTarget& out);
+Array warp_images_forward(const Array& x, const Array& matrices, const MaybeArray& displacement,
+                          const Text& interpolation, const Real& fill, const MaybeTarget& out);
+Array blur_images_forward(const Array& x, const Array& weights, const Text& padding_mode, const MaybeTarget& out);
+Array color_jitter_forward(const Array& x, const Array& factors, const Array& order, const Real& peak,
+                           const MaybeTarget& out);
+Array normalize_images_forward(const Array& x, const Array& mean, const Array& std, const MaybeTarget& out);
+Array standardize_images_forward(const Array& x, const MaybeTarget& out);
+Array mix_images_forward(const Array& x, const Array& partners, const Array& weights, const MaybeTarget& out);
+Array uniform(const Array& streams, const Int& count, const Unsigned& seed);  // (N, count) float32
+
 }  // namespace convolith::ops
