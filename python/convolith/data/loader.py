@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
 from convolith import _C, _random
+from convolith.data.augment import Draws, Stage
 from convolith.data.dataset import Dataset
 from convolith.data.prefetch import Lane, OnItsWay, in_order
 from convolith.device import Device
@@ -36,6 +37,12 @@ class DataLoader:
         Leave out a last batch that is smaller than the others.
     seed : int, optional
         The seed of `convolith.manual_seed` if not given.
+    sampler : iterable of int with a length, optional
+        Which samples come, in order, instead of all of them; iterated anew every epoch.
+    augment : augment.Stage, optional
+        Such as `augment.Compose`, run on each batch of images and labels where the batch is
+        prepared; labels may become probabilities. What it draws for a sample depends on the seed,
+        the epoch and the position of the sample in `dataset`.
     transform : callable, optional
         ``transform(images, generator)`` changes the first array of each batch, such as
         `RandomShift`; each batch has a generator of its own.
@@ -60,7 +67,8 @@ class DataLoader:
     Raises
     ------
     ValueError
-        If `batch_size` or `prefetch_factor` is below 1, or `num_workers` below 0.
+        If `batch_size` or `prefetch_factor` is below 1, `num_workers` below 0, or both `shuffle`
+        and `sampler` are given. What a data set raises for a sample comes with its position.
     """
 
     def __init__(
@@ -75,6 +83,8 @@ class DataLoader:
         pin_memory: bool = False,
         prefetch_factor: int = 2,
         device: Device | None = None,
+        sampler: Iterable[int] | None = None,
+        augment: Stage | None = None,
     ) -> None:
         for name, value, least in (
             ("batch_size", batch_size, 1),
@@ -83,6 +93,8 @@ class DataLoader:
         ):
             if value < least:
                 raise ValueError(f"DataLoader: {name} is {value}, expected at least {least}")
+        if shuffle and sampler is not None:
+            raise ValueError("DataLoader: either shuffle or a sampler gives the order, not both")
         self.dataset = dataset
         self.batch_size = batch_size
         self.shuffle = shuffle
@@ -93,15 +105,19 @@ class DataLoader:
         self.pin_memory = pin_memory
         self.prefetch_factor = prefetch_factor
         self.device: Device = device or "cpu"
+        self.sampler = sampler
+        self.augment = augment
         self.epoch = 0
 
     def __len__(self) -> int:
-        full, rest = divmod(len(self.dataset), self.batch_size)
+        samples = self.dataset if self.sampler is None else self.sampler
+        full, rest = divmod(len(samples), self.batch_size)  # type: ignore[arg-type]
         return full + (rest > 0 and not self.drop_last)
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         epoch, self.epoch = self.epoch, self.epoch + 1
-        order = np.arange(len(self.dataset))
+        samples = range(len(self.dataset)) if self.sampler is None else self.sampler
+        order = np.fromiter(samples, np.int64)
         if self.shuffle:
             _random.generator(self.seed, epoch, _random.Purpose.SHUFFLE).shuffle(order)
         numbers, workers = range(len(self)), self.num_workers
@@ -128,11 +144,34 @@ class DataLoader:
 
     def _batch(self, order: npt.NDArray[np.int64], epoch: int, number: int) -> tuple[Array, ...]:
         start = number * self.batch_size
-        first, *others = self.dataset[order[start : start + self.batch_size]]
+        index = order[start : start + self.batch_size]
+        first, *others = self._samples(index)
         if self.transform is not None:
             purpose = _random.Purpose.TRANSFORM
             first = self.transform(first, _random.generator(self.seed, epoch, purpose, number))
+        if self.augment is not None:
+            labels = others[0] if others else None
+            draws = Draws(self.seed, epoch, index)
+            first, labels = self.augment.apply(first, labels, draws)
+            others[:1] = [] if labels is None else [labels]
         return (first, *others)
+
+    def _samples(self, index: npt.NDArray[np.int64]) -> tuple[Array, ...]:
+        try:
+            return self.dataset[index]
+        except Exception as error:
+            if len(error.args) == 1 and isinstance(error.args[0], str):
+                error.args = (f"{self._culprit(index)}: {error.args[0]}",)
+            raise
+
+    def _culprit(self, index: npt.NDArray[np.int64]) -> str:
+        """Which sample of a batch cannot be had."""
+        for i in index:
+            try:
+                self.dataset[np.array([i])]
+            except Exception:
+                return f"sample {i}"
+        return f"samples {index.tolist()}"
 
 
 class RandomShift:
