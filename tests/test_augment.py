@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import convolith as cv
+from conftest import devices
 from convolith import _C, data, nn, reference
 from convolith.data import DataLoader, TensorDataset, augment
 from convolith.data.augment import Compose, Draws, Stage
@@ -22,6 +23,11 @@ LABELS = np.arange(40) % 4
 
 def draws(n: int = 40, seed: int = 1, epoch: int = 0) -> Draws:
     return Draws(seed, epoch, np.arange(n))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "device" in metafunc.fixturenames:
+        metafunc.parametrize("device", devices(metafunc.config))
 
 
 # By hand
@@ -325,6 +331,13 @@ def loader(workers: int = 0, **options: Any) -> DataLoader:
     )
     options = {"shuffle": True, "seed": 5, "augment": pipeline, **options}
     return DataLoader(TensorDataset(BYTES, LABELS), 7, num_workers=workers, **options)
+
+
+def test_batches_on_a_device_are_the_cpus(device: Any) -> None:
+    for there, here in zip(loader(2, device=device), loader(), strict=True):
+        for tensor, expected in zip(there, here, strict=True):
+            assert tensor.device == device
+            np.testing.assert_array_equal(tensor.numpy(), expected.numpy())
 
 
 @pytest.mark.parametrize("workers", [1, 3])

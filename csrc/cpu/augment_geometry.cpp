@@ -81,43 +81,62 @@ struct Positions {
   T *right, *down;   // (W)
 };
 
-// Row i of y; m (2, 3); field (2, H, W) or null.
+template <class T>
+struct Shift {
+  T along, across;
+};
+
+// Row i of y; m (2, 3); shift(j) = (d0, d1), the displacement of column j.
+template <class T, class F>
+CONVOLITH_INLINE void locate(const Warp& p, std::int64_t i, const T* m, const Positions<T>& to, const F& shift) {
+  const auto [at, right, down] = to;
+  const auto W = static_cast<std::int32_t>(p.W), pitch = static_cast<std::int32_t>(Framed{p.H, p.W}.pitch());
+  const T row = static_cast<T>(i), width = static_cast<T>(p.W), height = static_cast<T>(p.H);
+  const T m0 = m[0], m1 = m[1], m2 = m[2], m3 = m[3], m4 = m[4], m5 = m[5];
+  const bool bilinear = p.bilinear;
+  for (std::int32_t j = 0; j < W; ++j) {
+    const auto [d0, d1] = shift(j);
+    const T u = static_cast<T>(j) + d0, v = row + d1;
+    const T x = m0 * u + (m1 * v + m2), y = m3 * u + (m4 * v + m5);
+    const T w = into_frame(bilinear ? x : rounded(x), width), h = into_frame(bilinear ? y : rounded(y), height);
+    const auto left = static_cast<std::int32_t>(w), top = static_cast<std::int32_t>(h);
+    at[j] = top * pitch + left;
+    right[j] = w - static_cast<T>(left);
+    down[j] = h - static_cast<T>(top);
+  }
+}
+
+// The same with field (2, H, W) or null.
 template <class T>
 void locate(const Warp& p, std::int64_t i, const T* m, const T* field, const Positions<T>& to) {
-  const auto W = static_cast<std::int32_t>(p.W), pitch = static_cast<std::int32_t>(Framed{p.H, p.W}.pitch());
-  const T *du = field ? field + i * p.W : nullptr, *dv = field ? field + (p.H + i) * p.W : nullptr;
-  const T row = static_cast<T>(i), width = static_cast<T>(p.W), height = static_cast<T>(p.H);
-  for (std::int32_t j = 0; j < W; ++j) {
-    const T u = static_cast<T>(j) + (field ? du[j] : T(0)), v = row + (field ? dv[j] : T(0));
-    const T x = m[0] * u + (m[1] * v + m[2]), y = m[3] * u + (m[4] * v + m[5]);
-    const T w = into_frame(p.bilinear ? x : rounded(x), width), h = into_frame(p.bilinear ? y : rounded(y), height);
-    const auto left = static_cast<std::int32_t>(w), top = static_cast<std::int32_t>(h);
-    to.at[j] = top * pitch + left;
-    to.right[j] = w - static_cast<T>(left);
-    to.down[j] = h - static_cast<T>(top);
-  }
+  if (!field) return locate(p, i, m, to, [](std::int32_t) CONVOLITH_INLINED { return Shift<T>{0, 0}; });
+  const T *d0 = field + i * p.W, *d1 = field + (p.H + i) * p.W;
+  locate(p, i, m, to, [=](std::int32_t j) CONVOLITH_INLINED { return Shift<T>{d0[j], d1[j]}; });
 }
 
 // y (W) from a framed plane.
 template <class T>
-void resample(const Warp& p, const T* plane, const Positions<T>& from, T* y) {
-  const std::int64_t pitch = Framed{p.H, p.W}.pitch();
+void resample(const Warp& p, const T* plane, const Positions<T>& from, T* __restrict y) {
+  const auto [at, right, down] = from;
+  const std::int64_t W = p.W, pitch = Framed{p.H, p.W}.pitch();
   if (!p.bilinear) {
-    for (std::int64_t j = 0; j < p.W; ++j) y[j] = plane[from.at[j]];
+    for (std::int64_t j = 0; j < W; ++j) y[j] = plane[at[j]];
     return;
   }
-  for (std::int64_t j = 0; j < p.W; ++j) {
-    const T *upper = plane + from.at[j], *lower = upper + pitch;
-    const T above = from.right[j] * (upper[1] - upper[0]) + upper[0];
-    const T below = from.right[j] * (lower[1] - lower[0]) + lower[0];
-    y[j] = from.down[j] * (below - above) + above;
+  const T* lower = plane + pitch;
+  for (std::int64_t j = 0; j < W; ++j) {
+    const T a = plane[at[j]], b = plane[at[j] + 1], c = lower[at[j]], d = lower[at[j] + 1];
+    const T above = right[j] * (b - a) + a, below = right[j] * (d - c) + c;
+    y[j] = down[j] * (below - above) + above;
   }
 }
 
-// y (n) += weight x (n)
+// The sum of weights[r] x[r step] over R weights, of each lane.
 template <class T>
-CONVOLITH_INLINE void add_scaled(std::int64_t n, T weight, const T* x, T* y) {
-  for (std::int64_t i = 0; i < n; ++i) y[i] = weight * x[i] + y[i];
+CONVOLITH_INLINE Lanes<T> weighted_sum(std::int64_t R, const T* weights, const T* x, std::int64_t step) {
+  Lanes<T> sum(T(0));
+  for (std::int64_t r = 0; r < R; ++r) sum = fma(Lanes<T>(weights[r]), Lanes<T>::load(x + r * step), sum);
+  return sum;
 }
 
 }  // namespace
@@ -158,25 +177,32 @@ void warp_images(const Warp& p, const T* x, const T* matrices, const T* displace
 }
 INSTANTIATE(warp_images)
 
-// x, y (N, H, W), weights (R): down the columns into a padded row, then along it; 2 R FMAs per pixel.
+// x, y (N, H, W), weights (R): along the rows of a plane, then down its columns, with padding that is filled in before
+// either; 2 R FMAs per pixel.
 template <class T>
 void blur_images(const Blur& p, const T* x, const T* weights, T* y) {
-  const std::int64_t reach = p.R / 2, padded = round_up(p.W + 2 * reach, Lanes<T>::count);
-  const Scratch<T> rows(max_threads() * padded);
-  parallel_for(p.N * p.H, p.W * p.R / 8, [&](std::int64_t task, int thread) {
-    const T* plane = x + task / p.H * p.H * p.W;
-    T *row = rows.get() + thread * padded, *to = y + task * p.W;
-    for (std::int64_t j = 0; j < p.W; ++j) row[reach + j] = to[j] = T(0);
-    for (std::int64_t r = 0; r < p.R; ++r) {
-      const std::int64_t h = source(task % p.H + r - reach, p.H, p.padding_mode);
-      if (h >= 0) add_scaled(p.W, weights[r], plane + h * p.W, row + reach);
+  const std::int64_t reach = p.R / 2, pitch = round_up(p.W + 2 * reach, Lanes<T>::count) + Lanes<T>::count;
+  const std::int64_t size = (p.H + 2 * reach + 1) * pitch;
+  const ZeroedScratch<T> scratch(size);  // lanes beside the image are computed, too, and dropped
+  parallel_for(p.N, p.H * ceil_div(p.W, Lanes<T>::count) * 2 * p.R, [&](std::int64_t n, int thread) {
+    T *row = scratch.of(thread), *tall = row + pitch;
+    const auto tall_row = [&](std::int64_t h) { return tall + (reach + h) * pitch; };
+    for (std::int64_t h = 0; h < p.H; ++h) {
+      for (std::int64_t j = -reach; j < p.W + reach; ++j) {
+        const std::int64_t w = source(j, p.W, p.padding_mode);
+        row[reach + j] = w < 0 ? T(0) : x[(n * p.H + h) * p.W + w];
+      }
+      for (std::int64_t j = 0; j < p.W; j += Lanes<T>::count)
+        weighted_sum(p.R, weights, row + j, 1).store(tall_row(h) + j);
     }
-    for (std::int64_t j = 0; j < reach; ++j) {
-      const std::int64_t before = source(j - reach, p.W, p.padding_mode), after = source(p.W + j, p.W, p.padding_mode);
-      row[j] = before < 0 ? T(0) : row[reach + before];
-      row[reach + p.W + j] = after < 0 ? T(0) : row[reach + after];
+    for (std::int64_t i = 0; i < 2 * reach; ++i) {
+      const std::int64_t outside = i < reach ? i - reach : p.H + i - reach, h = source(outside, p.H, p.padding_mode);
+      for (std::int64_t j = 0; j < p.W; ++j) tall_row(outside)[j] = h < 0 ? T(0) : tall_row(h)[j];
     }
-    for (std::int64_t r = 0; r < p.R; ++r) add_scaled(p.W, weights[r], row + r, to);
+    for (std::int64_t h = 0; h < p.H; ++h)
+      for_lanes<T>(0, p.W, [&](std::int64_t j, auto lanes) CONVOLITH_INLINED {
+        weighted_sum(p.R, weights, tall + h * pitch + j, pitch).store(y + (n * p.H + h) * p.W + j, lanes);
+      });
   });
 }
 INSTANTIATE(blur_images)

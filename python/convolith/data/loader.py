@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import sliding_window_view
 
-from convolith import _C, _random
+from convolith import _C, _random, primitives
 from convolith.data.augment import Draws, Stage
 from convolith.data.dataset import Dataset
 from convolith.data.prefetch import Lane, OnItsWay, in_order
@@ -186,14 +185,6 @@ class RandomShift:
         self.pixels = pixels
 
     def __call__(self, images: Array, generator: np.random.Generator) -> Array:
-        n, c, h, w = images.shape
-        p = self.pixels
-        padded = np.empty((n, c, h + 2 * p, w + 2 * p), images.dtype)
-        padded[:, :, p : p + h, p : p + w] = images
-        padded[:, :, :p] = padded[:, :, p : p + 1]
-        padded[:, :, p + h :] = padded[:, :, p + h - 1 : p + h]
-        padded[:, :, :, :p] = padded[:, :, :, p : p + 1]
-        padded[:, :, :, p + w :] = padded[:, :, :, p + w - 1 : p + w]
-        dy, dx = generator.integers(0, 2 * p + 1, (2, n))
-        shifted: Array = sliding_window_view(padded, (h, w), axis=(2, 3))[np.arange(n), :, dy, dx]
-        return shifted
+        offsets = generator.integers(0, 2 * self.pixels + 1, (2, len(images))).T - self.pixels
+        straight, size = np.zeros_like(offsets), images.shape[2:]
+        return primitives.crop_flip_forward(images, offsets, straight, size, "replicate")
