@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -36,12 +36,6 @@ class DataLoader:
         Leave out a last batch that is smaller than the others.
     seed : int, optional
         The seed of `convolith.manual_seed` if not given.
-    sampler : iterable of int with a length, optional
-        Which samples come, in order, instead of all of them; iterated anew every epoch.
-    augment : augment.Stage, optional
-        Such as `augment.Compose`, run on each batch of images and labels where the batch is
-        prepared; labels may become probabilities. What it draws for a sample depends on the seed,
-        the epoch and the position of the sample in `dataset`.
     transform : callable, optional
         ``transform(images, generator)`` changes the first array of each batch, such as
         `RandomShift`; each batch has a generator of its own.
@@ -57,6 +51,12 @@ class DataLoader:
         Where the batches come. They are copied ahead, from pinned memory and on a stream of their
         own, at least one batch while the loop is busy with the one before; the current stream
         waits for what it gets.
+    sampler : collection of int, optional
+        Which samples come, in order, instead of all of them; iterated anew every epoch.
+    augment : augment.Stage, optional
+        Such as `augment.Compose`, run on each batch of images and labels where the batch is
+        prepared; labels may become probabilities. What it draws for a sample depends on the seed,
+        the epoch and the position of the sample in `dataset`.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class DataLoader:
         pin_memory: bool = False,
         prefetch_factor: int = 2,
         device: Device | None = None,
-        sampler: Iterable[int] | None = None,
+        sampler: Collection[int] | None = None,
         augment: Stage | None = None,
     ) -> None:
         for name, value, least in (
@@ -110,7 +110,7 @@ class DataLoader:
 
     def __len__(self) -> int:
         samples = self.dataset if self.sampler is None else self.sampler
-        full, rest = divmod(len(samples), self.batch_size)  # type: ignore[arg-type]
+        full, rest = divmod(len(samples), self.batch_size)
         return full + (rest > 0 and not self.drop_last)
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
