@@ -9,7 +9,7 @@
 
 namespace convolith {
 
-enum class DType : std::uint8_t { f32, f64, f16, bf16, i64, other };  // the halves on devices only
+enum class DType : std::uint8_t { f32, f64, f16, bf16, i64, u8, other };  // halves on devices only, u8 on the CPU
 enum class Device : std::uint8_t { cpu, emu, cuda };
 
 inline bool is_half(DType dtype) {
@@ -20,7 +20,7 @@ inline DType parameter_dtype(DType x) {
   return is_half(x) ? DType::f32 : x;
 }
 inline std::int64_t item_size(DType dtype) {
-  return dtype == DType::f32 ? 4 : is_half(dtype) ? 2 : 8;
+  return dtype == DType::u8 ? 1 : dtype == DType::f32 ? 4 : is_half(dtype) ? 2 : 8;
 }
 
 struct Shape {

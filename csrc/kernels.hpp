@@ -21,8 +21,11 @@ struct Kernel<void(Args...)> {
   const char* backend = "";
   void (*function)(Args...) = nullptr;
 
-  void operator()(Args... args) const {
+  void require() const {
     if (!function) throw std::invalid_argument(std::string(name) + ": there is no " + backend + " kernel");
+  }
+  void operator()(Args... args) const {
+    require();
     const ThreadScope threads;
     function(args...);
   }

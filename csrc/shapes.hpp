@@ -201,6 +201,44 @@ struct EmaStep {
   double decay;
 };
 
+// N images of C channels of L pixels.
+struct Images {
+  std::int64_t N, C, L;
+};
+
+// Windows of x (N, C, H, W) into y (N, C, P, Q), each with offsets and flips of its own; elements of 1, 4 or 8 bytes.
+struct CropFlip {
+  std::int64_t N, C, H, W, P, Q;
+  PaddingMode padding_mode;
+  double fill;  // instead of zeros
+  std::int64_t item_size;
+};
+
+// x (N, C, H, W), read anew at other positions; `fill` outside.
+struct Warp {
+  std::int64_t N, C, H, W;
+  bool bilinear;
+  double fill;
+};
+
+// Correlation of each of N planes (H, W) with the same R weights along either axis; R is odd.
+struct Blur {
+  std::int64_t N, H, W, R;
+  PaddingMode padding_mode;
+};
+
+// N images of C = 1 or 3 channels of L pixels, 0 black and `peak` white.
+struct ColorJitter {
+  std::int64_t N, C, L;
+  double peak;
+};
+
+// y (N, L): the first L numbers of each of N streams.
+struct Uniform {
+  std::int64_t N, L;
+  std::uint64_t seed;
+};
+
 // Output extent of a sliding window; ceil_mode drops a window that would start in the far padding.
 // May be zero or negative where the window does not fit: ops/ reports that.
 constexpr std::int64_t window_outputs(std::int64_t in, std::int64_t window, std::int64_t stride, std::int64_t dilation,

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,15 @@ def test_readme_example_learns(tmp_path: Path) -> None:
     assert float(loss) < 0.1  # from ln 4 = 1.39: it has learnt its 16 images
 
 
+def test_data_guide_runs() -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/data.md").read_text(), flags=re.S)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    assert (names["x"].shape, str(names["x"].dtype)) == ((64, 1, 28, 28), "float32")
+    assert names["y"].shape == (64,)
+    assert len(names["train"]) == 9000
+
+
 def test_readme_has_two_commands() -> None:
     commands = re.findall(r"```sh\n(.*?)```", README, flags=re.S)
     assert [c.count("\n") for c in commands] == [1, 1]
@@ -29,7 +39,9 @@ def test_readme_has_two_commands() -> None:
     assert "python -m pytest" in commands[1]
 
 
-@pytest.mark.parametrize("document", ["README.md", "HACKING.md", "docs/performance.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "HACKING.md", "docs/data.md", "docs/performance.md"]
+)
 def test_links_lead_somewhere(document: str) -> None:
     file = ROOT / document
     links = re.findall(r"\]\(([^)#]+)\)", file.read_text())

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from cases import CASES, Case
-from conftest import Backend, backends
+from conftest import Backend, backends, devices
 from convolith import _C, emu, reference
 from convolith.device import bfloat16, is_array
 from tolerance import (
@@ -144,7 +144,7 @@ def assert_matches_reference(actual: list[np.ndarray], p: Problem) -> None:
     for a, b, allowed in zip(actual, p.expected, p.tolerances, strict=True):
         assert type(a) is np.ndarray
         assert a.shape == b.shape
-        assert a.dtype == (np.int64 if b.dtype == np.int64 else p.compared)
+        assert a.dtype == (b.dtype if b.dtype.kind in "iu" else p.compared)
         if p.case.exact and (b.dtype == np.int64 or not is_half(p.dtype)):
             np.testing.assert_array_equal(a, b.astype(a.dtype))
             continue
@@ -271,6 +271,8 @@ def check_emulated(p: Problem, backend: Backend, first: list[np.ndarray]) -> Non
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Rows of `test_primitive`: a case on every backend and dtype that has its algorithm."""
+    if "device" in metafunc.fixturenames:
+        metafunc.parametrize("device", devices(metafunc.config))
     if metafunc.function is not test_primitive:
         return
     rows = [
@@ -280,6 +282,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         for primitive, cases in sorted(CASES.items())
         for case in cases
         for backend in backends(metafunc.config)
+        if case.devices or backend.device == "cpu"
         for name, dtype in backend.dtypes.items()
         if case.algo in backend.algorithms and (case.halves if is_half(dtype) else case.floats)
     ]
@@ -306,6 +309,15 @@ def test_avx2_and_avx512_give_the_same_bits(primitive: str, case: Case, dtype: t
     _C.set_isa("avx512")
     avx512 = p.call(getattr(_C, primitive), p.arguments())
     assert_same_bits(avx512, avx2, "avx2 and avx512 differ")
+
+
+def test_what_devices_lack_they_say(device: str) -> None:
+    """A kernel of the CPU alone is an explicit null elsewhere."""
+    for primitive, cases in CASES.items():
+        p = problem(primitive, cases[0], np.float32)
+        if not cases[0].devices:
+            with pytest.raises(ValueError, match=f"there is no {device} kernel"):
+                p.call(getattr(_C, primitive), p.arguments_on(Backend(device)))
 
 
 def compiled_signature(primitive: str) -> inspect.Signature:

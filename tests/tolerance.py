@@ -183,6 +183,37 @@ def _sum_along_dim(a: Arguments, results: Sequence[Array]) -> list[Any]:
     return [largest(a["dy"]) + largest(np.abs(a["dy"]).sum(axis=a["dim"]))]
 
 
+def _warp_images_forward(a: Arguments, results: Sequence[Array]) -> list[Any]:
+    # A position is rounded, and the value changes by up to 2 largest(x) from pixel to pixel.
+    h, w = a["x"].shape[2:]
+    reach = largest(a["displacement"])
+    positions = np.abs(a["matrices"]) @ np.array([w + reach, h + reach, 1.0])
+    return [(1 + 4 * largest(positions)) * max(largest(a["x"]), abs(a["fill"]))]
+
+
+def _color_jitter_forward(a: Arguments, results: Sequence[Array]) -> list[Any]:
+    # A blend is as exact as its terms; turning the hue magnifies what was off by at most 4.
+    blends = np.abs(a["factors"]) + np.abs(1 - a["factors"])
+    return [4 * max(largest(a["x"]), a["peak"]) * blends[:, :3].prod(axis=1).max(initial=1.0)]
+
+
+def _normalize_images_forward(a: Arguments, results: Sequence[Array]) -> list[Any]:
+    mean, std = (np.abs(a[name]).reshape(1, -1, 1, 1) for name in ("mean", "std"))
+    return [(np.abs(a["x"]) + mean) / std]
+
+
+def _standardize_images_forward(a: Arguments, results: Sequence[Array]) -> list[Any]:
+    # x - mean cancels; what was rounded is as large as x, then divided.
+    least = a["x"][0].size ** -0.5 if a["x"].size else 1.0
+    deviation = max(least, a["x"].std((1, 2, 3)).min(initial=np.inf))
+    return [np.abs(results[0]) + 2 * largest(a["x"]) / deviation]
+
+
+def _mix_images_forward(a: Arguments, results: Sequence[Array]) -> list[Any]:
+    x = np.abs(a["x"].astype(np.float64))
+    return [x + x[a["partners"]]]
+
+
 # Where cancellation hides in the formula. Elsewhere the reference, given absolute values, adds up
 # the absolute terms by itself.
 _MAGNITUDES: dict[str, Callable[[Arguments, Sequence[Array]], list[Any]]] = {
@@ -209,6 +240,11 @@ _MAGNITUDES: dict[str, Callable[[Arguments, Sequence[Array]], list[Any]]] = {
     "hinge_loss_backward": _hinge_backward,
     "multi_margin_loss_forward": _multi_margin_forward,
     "multi_margin_loss_backward": _multi_margin_backward,
+    "warp_images_forward": _warp_images_forward,
+    "color_jitter_forward": _color_jitter_forward,
+    "normalize_images_forward": _normalize_images_forward,
+    "standardize_images_forward": _standardize_images_forward,
+    "mix_images_forward": _mix_images_forward,
     "tanh_backward": lambda a, results: [np.abs(a["dy"]) * (1 + a["y"] ** 2)],
 }
 

@@ -29,5 +29,6 @@ void register_clip(py::module_& m);
 void register_scale(py::module_& m);
 void register_shape(py::module_& m);
 void register_optimizer(py::module_& m);
+void register_augment(py::module_& m);
 
 }  // namespace convolith::bindings

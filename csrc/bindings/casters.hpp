@@ -43,6 +43,7 @@ inline py::dtype dtype_of(const Array& x) {
   return x.dtype == DType::f32   ? py::dtype::of<float>()
          : x.dtype == DType::f64 ? py::dtype::of<double>()
          : x.dtype == DType::f16 ? py::dtype("float16")
+         : x.dtype == DType::u8  ? py::dtype::of<std::uint8_t>()
                                  : py::dtype::of<std::int64_t>();
 }
 
@@ -80,6 +81,8 @@ inline void view(py::array& array, Array& a) {
     a.dtype = DType::f64;
   else if (native && dtype.kind() == 'i' && dtype.itemsize() == 8)
     a.dtype = DType::i64;
+  else if (dtype.kind() == 'u' && dtype.itemsize() == 1)
+    a.dtype = DType::u8;
   else
     a.unfit = py::str(dtype);
 }

@@ -72,6 +72,7 @@ PYBIND11_MODULE(_C, m) {
   register_scale(m);
   register_shape(m);
   register_optimizer(m);
+  register_augment(m);
 }
 
 }  // namespace convolith::bindings

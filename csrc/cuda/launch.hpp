@@ -23,6 +23,7 @@ namespace convolith::CONVOLITH_DEVICE {
 #define KERNEL(name, Problem, ...) \
   template <class T>               \
   OPTIONAL void name(const Problem& p, __VA_ARGS__);
+#define CPU_KERNEL(...)
 #include "../kernels.inc"
 #undef KERNEL
 

@@ -13,6 +13,11 @@ void fill(Tables& tables) {
   tables.f64.name = {#name, CONVOLITH_TEXT(CONVOLITH_DEVICE) " float64", nullptr};        \
   tables.f16.name = {#name, CONVOLITH_TEXT(CONVOLITH_DEVICE) " float16", &name<float16>}; \
   tables.bf16.name = {#name, CONVOLITH_TEXT(CONVOLITH_DEVICE) " bfloat16", &name<bfloat16>};
+#define CPU_KERNEL(name, Problem, ...)                                  \
+  tables.f32.name = {#name, CONVOLITH_TEXT(CONVOLITH_DEVICE), nullptr}; \
+  tables.f64.name = {#name, CONVOLITH_TEXT(CONVOLITH_DEVICE), nullptr}; \
+  tables.f16.name = {#name, CONVOLITH_TEXT(CONVOLITH_DEVICE), nullptr}; \
+  tables.bf16.name = {#name, CONVOLITH_TEXT(CONVOLITH_DEVICE), nullptr};
 #include "../kernels.inc"
 #undef KERNEL
 }

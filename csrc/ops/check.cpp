@@ -28,10 +28,16 @@ const char* name_of(DType dtype) {
       return "bfloat16";
     case DType::i64:
       return "int64";
+    case DType::u8:
+      return "uint8";
     case DType::other:
       break;
   }
   return "another dtype";
+}
+
+std::string dtype_text(const Array& x) {
+  return x.dtype == DType::other ? x.unfit : name_of(x.dtype);
 }
 
 const char* name_of(Device device) {
@@ -51,6 +57,15 @@ Activation Check::activation(const Text& arg) const {
   if (name == "identity") return Activation::identity;
   if (name == "relu") return Activation::relu;
   value_error("activation must be 'identity' or 'relu', got '", name, "'");
+}
+
+PaddingMode Check::padding_mode(const Text& arg) const {
+  const std::string& name = string(arg, "padding_mode");
+  if (name == "zeros") return PaddingMode::zeros;
+  if (name == "reflect") return PaddingMode::reflect;
+  if (name == "replicate") return PaddingMode::replicate;
+  if (name == "circular") return PaddingMode::circular;
+  value_error("padding_mode must be 'zeros', 'reflect', 'replicate' or 'circular', got '", name, "'");
 }
 
 Device Check::device(const Text& arg) const {
@@ -117,7 +132,7 @@ void Check::floating(const Array& x, const char* name) const {
   array(x, name);
   if (x.dtype == DType::f32 || x.dtype == DType::f64) return;
   if (x.device != Device::cpu && is_half(x.dtype)) return;
-  type_error(name, " must be float32 or float64, got ", x.dtype == DType::other ? x.unfit : name_of(x.dtype));
+  type_error(name, " must be float32 or float64, got ", dtype_text(x));
 }
 
 void Check::floating(const Array& x, const char* name, int rank, const char* axes) const {
@@ -147,8 +162,7 @@ void Check::has_shape(const Array& x, const char* name, const Shape& expected) c
 
 void Check::int64(const Array& x, const char* name) const {
   array(x, name);
-  if (x.dtype != DType::i64)
-    type_error(name, " must be int64, got ", x.dtype == DType::other ? x.unfit : name_of(x.dtype));
+  if (x.dtype != DType::i64) type_error(name, " must be int64, got ", dtype_text(x));
 }
 
 void Check::nchw(const Array& x, const char* name) const {
@@ -193,9 +207,7 @@ Array Check::output(const MaybeTarget& out, const Wanted& wanted, const Array& l
   const Array y = *out;
   array(y, name);
   same_device(like, "the input", y, name);
-  if (y.dtype != wanted.dtype)
-    type_error(name, " must be ", name_of(wanted.dtype), ", got ",
-               y.dtype == DType::other ? y.unfit : name_of(y.dtype));
+  if (y.dtype != wanted.dtype) type_error(name, " must be ", name_of(wanted.dtype), ", got ", dtype_text(y));
   has_shape(y, name, wanted.shape);
   require(out->writeable, name, " is read-only");
   require(out->contiguous, name, " must be C-contiguous");

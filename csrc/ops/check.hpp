@@ -20,6 +20,7 @@ struct TypeError : std::runtime_error {
 
 std::string text(const Shape& shape);  // "(8, 3, 32, 32)"
 const char* name_of(DType dtype);
+std::string dtype_text(const Array& x);  // of any array, one of ours or not
 const char* name_of(Device device);
 
 // Calls f(T{}) with the C++ type of a floating dtype.
@@ -64,6 +65,7 @@ class Check {
   const std::string& string(const Text& arg, const char* name) const { return value(arg, name, "a str"); }
   const Shape& shape(const ShapeArg& arg, const char* name) const { return value(arg, name, "a tuple of ints"); }
   Activation activation(const Text& arg) const;
+  PaddingMode padding_mode(const Text& arg) const;
   Device device(const Text& arg) const;
   DType dtype(const Text& arg, std::initializer_list<DType> known) const;  // by its name
   double finite(const Real& arg, const char* name) const;

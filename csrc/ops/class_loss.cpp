@@ -76,8 +76,8 @@ CrossEntropy problem(const Check& check, const Array& x, const char* x_name, con
                      const Real& label_smoothing) {
   CrossEntropy p = problem(check, x, x_name, target, weight, reduction, ignore_index);
   p.label_smoothing = check.within(label_smoothing, "label_smoothing", 0, 1);
-  if (target.dtype == DType::other)
-    check.type_error("target must be int64 labels or ", name_of(x.dtype), " probabilities, got ", target.unfit);
+  if (target.dtype == DType::other || target.dtype == DType::u8)
+    check.type_error("target must be int64 labels or ", name_of(x.dtype), " probabilities, got ", dtype_text(target));
   if (target.dtype != DType::i64) check_probabilities(check, target, x, x_name, p.ignore_index);
   return p;
 }

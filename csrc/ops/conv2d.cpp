@@ -17,15 +17,6 @@ Algorithm algorithm_named(const Check& check, const Text& arg) {
       "'");
 }
 
-PaddingMode mode_named(const Check& check, const Text& arg) {
-  const std::string& name = check.string(arg, "padding_mode");
-  if (name == "zeros") return PaddingMode::zeros;
-  if (name == "reflect") return PaddingMode::reflect;
-  if (name == "replicate") return PaddingMode::replicate;
-  if (name == "circular") return PaddingMode::circular;
-  check.value_error("padding_mode must be 'zeros', 'reflect', 'replicate' or 'circular', got '", name, "'");
-}
-
 // The problem that shapes and options describe; complains about whatever does not fit together.  The names are those
 // of the arguments that the shapes came from.
 Conv2d resolve(const Check& check, const Shape& x, const char* x_name, const Shape& w, const char* w_name,
@@ -62,7 +53,7 @@ Conv2d resolve(const Check& check, const Shape& x, const char* x_name, const Sha
                 text(Shape{pad.top, pad.bottom, pad.left, pad.right}), " (top, bottom, left, right)");
   p.pad_top = pad.top, p.pad_bottom = pad.bottom, p.pad_left = pad.left, p.pad_right = pad.right;
 
-  p.padding_mode = mode_named(check, options.padding_mode);
+  p.padding_mode = check.padding_mode(options.padding_mode);
   const bool reflect = p.padding_mode == PaddingMode::reflect, circular = p.padding_mode == PaddingMode::circular;
   if (reflect || circular)
     check.require(std::max(pad.top, pad.bottom) <= p.H - reflect && std::max(pad.left, pad.right) <= p.W - reflect,

@@ -2,11 +2,19 @@
 #include "ops.hpp"
 
 namespace convolith::ops {
+namespace {
+
+void movable(const Check& check, const Array& x) {
+  check.array(x, "x");
+  if (x.dtype == DType::other || x.dtype == DType::u8)
+    check.type_error("arrays are float16, float32, float64 or int64, got ", dtype_text(x));
+}
+
+}  // namespace
 
 Array to_device(const Array& x, const Text& device, const Flag& non_blocking) {
   const Check check("to_device");
-  check.array(x, "x");
-  if (x.dtype == DType::other) check.type_error("arrays are float16, float32, float64 or int64, got ", x.unfit);
+  movable(check, x);
   // A copy that stands for x lives no longer than this call.
   const bool wait = !check.flag(non_blocking, "non_blocking") || x.copy;
   return convolith::to_device(x, check.device(device), wait);
@@ -14,8 +22,7 @@ Array to_device(const Array& x, const Text& device, const Flag& non_blocking) {
 
 Array to_pinned(const Array& x, const Text& device) {
   const Check check("pin_memory");
-  check.array(x, "x");
-  if (x.dtype == DType::other) check.type_error("arrays are float16, float32, float64 or int64, got ", x.unfit);
+  movable(check, x);
   check.require(x.device == Device::cpu, "x is on ", name_of(x.device), "; memory of the CPU is pinned");
   const Device where = check.device(device);
   check.require(where != Device::cpu, "device must be 'cuda' or 'emu', got 'cpu'");
@@ -44,8 +51,7 @@ void assign(const Array& x, const Array& values) {
   check.array(values, "values");
   check.has_shape(values, "values", x.shape);
   if (values.dtype != x.dtype)
-    check.type_error("values are ", values.dtype == DType::other ? values.unfit : name_of(values.dtype),
-                     " but the array is ", name_of(x.dtype));
+    check.type_error("values are ", dtype_text(values), " but the array is ", name_of(x.dtype));
   if (values.data == x.data) return;
   const Array there = values.device == x.device ? values : convolith::to_device(values, x.device);
   runtime(x.device).copy(x.data, there.data, x.bytes());

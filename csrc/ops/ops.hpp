@@ -209,4 +209,17 @@ void rmsprop_step(const StepOptions& options, const Target& param, const Array& 
                   const Real& momentum);
 void ema_step(const Target& average, const Array& param, const Real& decay);
 
+// augment.cpp: images x (N, C, H, W) of the CPU; those that are cropped or normalised may be uint8
+Array crop_flip_forward(const Array& x, const Array& offsets, const Array& flips, const PairArg& size,
+                        const Text& padding_mode, const Real& fill, const MaybeTarget& out);
+Array warp_images_forward(const Array& x, const Array& matrices, const MaybeArray& displacement,
+                          const Text& interpolation, const Real& fill, const MaybeTarget& out);
+Array blur_images_forward(const Array& x, const Array& weights, const Text& padding_mode, const MaybeTarget& out);
+Array color_jitter_forward(const Array& x, const Array& factors, const Array& order, const Real& peak,
+                           const MaybeTarget& out);
+Array normalize_images_forward(const Array& x, const Array& mean, const Array& std, const MaybeTarget& out);
+Array standardize_images_forward(const Array& x, const MaybeTarget& out);
+Array mix_images_forward(const Array& x, const Array& partners, const Array& weights, const MaybeTarget& out);
+Array uniform(const Array& streams, const Int& count, const Unsigned& seed);  // (N, count) float32
+
 }  // namespace convolith::ops

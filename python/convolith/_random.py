@@ -24,6 +24,7 @@ class Purpose(enum.IntEnum):
     SPLIT = 1
     SHUFFLE = 2
     TRANSFORM = 3
+    AUGMENT = 4
 
 
 def manual_seed(seed: int) -> None:

@@ -24,6 +24,7 @@ class Case:
     algo: str = "auto"  # the one asked for by name, which not every backend has
     halves: bool = True  # whether that one takes float16 and bfloat16
     floats: bool = True  # and float32
+    devices: bool = True  # whether they have a kernel, and not the CPU alone
 
 
 CASES: dict[str, list[Case]] = {}

@@ -3,6 +3,7 @@
 # Each adds its rows.
 from invalid import (  # noqa: F401
     activation,
+    augment,
     batch_norm,
     clip,
     conv2d,

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from convolith import _random
 from convolith.tensor import Tensor
 
 Array = npt.NDArray[Any]
@@ -63,39 +61,35 @@ class Subset:
         return self.dataset[self.indices[index]]
 
 
-def random_split(
-    dataset: Dataset, lengths: Sequence[float], seed: int | None = None
-) -> list[Subset]:
-    """Divide `dataset` at random into parts that do not overlap.
+class ConcatDataset:
+    """Data sets one after the other, whose samples are arrays of the same kinds.
 
     Parameters
     ----------
-    dataset : Dataset
-    lengths : sequence of int, or of float
-        How many samples each part has, or which fraction; they sum to the length, or to 1.
-    seed : int, optional
-        Equal seeds give equal parts; the seed of `convolith.manual_seed` if not given.
-
-    Returns
-    -------
-    list of Subset
+    datasets : sequence of Dataset
 
     Raises
     ------
     ValueError
-        If the lengths do not sum to that.
+        If there are none.
     """
-    total = len(dataset)
-    whole = all(isinstance(length, int) for length in lengths)
-    if abs(sum(lengths) - (total if whole else 1)) > 1e-9 or min(lengths, default=-1) < 0:
-        raise ValueError(
-            f"random_split: lengths are {list(lengths)}, "
-            f"expected integers that sum to {total} or fractions that sum to 1"
-        )
-    ends = [round(end if whole else end * total) for end in itertools.accumulate(lengths)]
-    seed = _random.initial_seed() if seed is None else seed
-    order = _random.generator(seed, 0, _random.Purpose.SPLIT).permutation(total)
-    return [Subset(dataset, part) for part in np.split(order, ends[:-1])]
+
+    def __init__(self, datasets: Sequence[Dataset]) -> None:
+        if not datasets:
+            raise ValueError("ConcatDataset: expected at least one data set, got none")
+        self.datasets = list(datasets)
+        self._ends = np.cumsum([len(dataset) for dataset in datasets])
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def __getitem__(self, index: Index) -> tuple[Array, ...]:
+        which = np.searchsorted(self._ends, index, side="right")
+        present = np.unique(which) if len(index) else [0]
+        starts = np.concatenate([[0], self._ends])
+        parts = [self.datasets[i][index[which == i] - starts[i]] for i in present]
+        back = which.argsort(kind="stable").argsort()
+        return tuple(np.concatenate(arrays)[back] for arrays in zip(*parts, strict=True))
 
 
 class Normalize:

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+
+def pillow() -> Any:
+    """The module PIL.Image."""
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise ImportError("reading pictures needs Pillow: pip install pillow") from error
+    return Image
 
 
 def load_digit_image(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
@@ -33,14 +43,11 @@ def load_digit_image(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
     ImportError
         If Pillow is missing.
     """
-    try:
-        from PIL import Image, UnidentifiedImageError
-    except ImportError as error:
-        raise ImportError("reading pictures needs Pillow: pip install pillow") from error
+    Image = pillow()
     try:
         with Image.open(path) as picture:
             layered = picture.convert("RGBA")
-    except (UnidentifiedImageError, SyntaxError, Image.DecompressionBombError) as error:
+    except (Image.UnidentifiedImageError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path}: not a picture that Pillow can read") from error
     paper = Image.new("RGBA", layered.size, "white")
     grey = np.asarray(Image.alpha_composite(paper, layered).convert("L"))

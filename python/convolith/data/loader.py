@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import sliding_window_view
 
-from convolith import _C, _random
+from convolith import _C, _random, primitives
+from convolith.data.augment import Draws, Stage
 from convolith.data.dataset import Dataset
 from convolith.data.prefetch import Lane, OnItsWay, in_order
 from convolith.device import Device
@@ -51,6 +51,12 @@ class DataLoader:
         Where the batches come. They are copied ahead, from pinned memory and on a stream of their
         own, at least one batch while the loop is busy with the one before; the current stream
         waits for what it gets.
+    sampler : collection of int, optional
+        Which samples come, in order, instead of all of them; iterated anew every epoch.
+    augment : augment.Stage, optional
+        Such as `augment.Compose`, run on each batch of images and labels where the batch is
+        prepared; labels may become probabilities. What it draws for a sample depends on the seed,
+        the epoch and the position of the sample in `dataset`.
 
     Attributes
     ----------
@@ -60,7 +66,8 @@ class DataLoader:
     Raises
     ------
     ValueError
-        If `batch_size` or `prefetch_factor` is below 1, or `num_workers` below 0.
+        If `batch_size` or `prefetch_factor` is below 1, `num_workers` below 0, or both `shuffle`
+        and `sampler` are given. What a data set raises for a sample comes with its position.
     """
 
     def __init__(
@@ -75,6 +82,8 @@ class DataLoader:
         pin_memory: bool = False,
         prefetch_factor: int = 2,
         device: Device | None = None,
+        sampler: Collection[int] | None = None,
+        augment: Stage | None = None,
     ) -> None:
         for name, value, least in (
             ("batch_size", batch_size, 1),
@@ -83,6 +92,8 @@ class DataLoader:
         ):
             if value < least:
                 raise ValueError(f"DataLoader: {name} is {value}, expected at least {least}")
+        if shuffle and sampler is not None:
+            raise ValueError("DataLoader: either shuffle or a sampler gives the order, not both")
         self.dataset = dataset
         self.batch_size = batch_size
         self.shuffle = shuffle
@@ -93,15 +104,19 @@ class DataLoader:
         self.pin_memory = pin_memory
         self.prefetch_factor = prefetch_factor
         self.device: Device = device or "cpu"
+        self.sampler = sampler
+        self.augment = augment
         self.epoch = 0
 
     def __len__(self) -> int:
-        full, rest = divmod(len(self.dataset), self.batch_size)
+        samples = self.dataset if self.sampler is None else self.sampler
+        full, rest = divmod(len(samples), self.batch_size)
         return full + (rest > 0 and not self.drop_last)
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         epoch, self.epoch = self.epoch, self.epoch + 1
-        order = np.arange(len(self.dataset))
+        samples = range(len(self.dataset)) if self.sampler is None else self.sampler
+        order = np.fromiter(samples, np.int64)
         if self.shuffle:
             _random.generator(self.seed, epoch, _random.Purpose.SHUFFLE).shuffle(order)
         numbers, workers = range(len(self)), self.num_workers
@@ -128,11 +143,34 @@ class DataLoader:
 
     def _batch(self, order: npt.NDArray[np.int64], epoch: int, number: int) -> tuple[Array, ...]:
         start = number * self.batch_size
-        first, *others = self.dataset[order[start : start + self.batch_size]]
+        index = order[start : start + self.batch_size]
+        first, *others = self._samples(index)
         if self.transform is not None:
             purpose = _random.Purpose.TRANSFORM
             first = self.transform(first, _random.generator(self.seed, epoch, purpose, number))
+        if self.augment is not None:
+            labels = others[0] if others else None
+            draws = Draws(self.seed, epoch, index)
+            first, labels = self.augment.apply(first, labels, draws)
+            others[:1] = [] if labels is None else [labels]
         return (first, *others)
+
+    def _samples(self, index: npt.NDArray[np.int64]) -> tuple[Array, ...]:
+        try:
+            return self.dataset[index]
+        except Exception as error:
+            if len(error.args) == 1 and isinstance(error.args[0], str):
+                error.args = (f"{self._culprit(index)}: {error.args[0]}",)
+            raise
+
+    def _culprit(self, index: npt.NDArray[np.int64]) -> str:
+        """Which sample of a batch cannot be had."""
+        for i in index:
+            try:
+                self.dataset[np.array([i])]
+            except Exception:
+                return f"sample {i}"
+        return f"samples {index.tolist()}"
 
 
 class RandomShift:
@@ -147,14 +185,6 @@ class RandomShift:
         self.pixels = pixels
 
     def __call__(self, images: Array, generator: np.random.Generator) -> Array:
-        n, c, h, w = images.shape
-        p = self.pixels
-        padded = np.empty((n, c, h + 2 * p, w + 2 * p), images.dtype)
-        padded[:, :, p : p + h, p : p + w] = images
-        padded[:, :, :p] = padded[:, :, p : p + 1]
-        padded[:, :, p + h :] = padded[:, :, p + h - 1 : p + h]
-        padded[:, :, :, :p] = padded[:, :, :, p : p + 1]
-        padded[:, :, :, p + w :] = padded[:, :, :, p + w - 1 : p + w]
-        dy, dx = generator.integers(0, 2 * p + 1, (2, n))
-        shifted: Array = sliding_window_view(padded, (h, w), axis=(2, 3))[np.arange(n), :, dy, dx]
-        return shifted
+        offsets = generator.integers(0, 2 * self.pixels + 1, (2, len(images))).T - self.pixels
+        straight, size = np.zeros_like(offsets), images.shape[2:]
+        return primitives.crop_flip_forward(images, offsets, straight, size, "replicate")

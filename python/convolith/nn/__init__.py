@@ -1,16 +1,86 @@
 """Networks: modules, layers, functions, initial values, with PyTorch's names and defaults."""
 
-from convolith.nn import (functional, init, utils)
-from convolith.nn.activation import (LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh)
-from convolith.nn.container import (ModuleList, Sequential)
-from convolith.nn.conv import (Conv2d)
-from convolith.nn.dropout import (Dropout)
-from convolith.nn.fuse import (fuse)
-from convolith.nn.linear import (Linear)
-from convolith.nn.loss import (BCELoss, BCEWithLogitsLoss, CategoricalCrossEntropyLoss, CrossEntropyLoss, HingeEmbeddingLoss, HingeLoss, HuberLoss, KLDivLoss, L1Loss, MSELoss, MultiMarginLoss, NLLLoss, RMSELoss, SmoothL1Loss, SparseCategoricalCrossEntropyLoss)
-from convolith.nn.module import (Buffer, Handle, Module, Parameter)
-from convolith.nn.normalization import (BatchNorm1d, BatchNorm2d)
-from convolith.nn.pooling import (AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MaxPool2d, MinPool2d)
-from convolith.nn.shape import (Flatten, Identity)
+from convolith.nn import functional, init, utils
+from convolith.nn.activation import LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
+from convolith.nn.container import ModuleList, Sequential
+from convolith.nn.conv import Conv2d
+from convolith.nn.dropout import Dropout
+from convolith.nn.fuse import fuse
+from convolith.nn.linear import Linear
+from convolith.nn.loss import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    CategoricalCrossEntropyLoss,
+    CrossEntropyLoss,
+    HingeEmbeddingLoss,
+    HingeLoss,
+    HuberLoss,
+    KLDivLoss,
+    L1Loss,
+    MSELoss,
+    MultiMarginLoss,
+    NLLLoss,
+    RMSELoss,
+    SmoothL1Loss,
+    SparseCategoricalCrossEntropyLoss,
+)
+from convolith.nn.module import Buffer, Handle, Module, Parameter
+from convolith.nn.normalization import BatchNorm1d, BatchNorm2d
+from convolith.nn.pooling import (
+    AdaptiveAvgPool2d,
+    AdaptiveMaxPool2d,
+    AvgPool2d,
+    GlobalAvgPool2d,
+    GlobalMaxPool2d,
+    MaxPool2d,
+    MinPool2d,
+)
+from convolith.nn.shape import Flatten, Identity
 
-__all__ = ["AdaptiveAvgPool2d", "AdaptiveMaxPool2d", "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "Buffer", "CategoricalCrossEntropyLoss", "Conv2d", "CrossEntropyLoss", "Dropout", "Flatten", "GlobalAvgPool2d", "GlobalMaxPool2d", "Handle", "HingeEmbeddingLoss", "HingeLoss", "HuberLoss", "Identity", "KLDivLoss", "L1Loss", "LeakyReLU", "Linear", "LogSoftmax", "MSELoss", "MaxPool2d", "MinPool2d", "Module", "ModuleList", "MultiMarginLoss", "NLLLoss", "Parameter", "RMSELoss", "ReLU", "Sequential", "Sigmoid", "SmoothL1Loss", "Softmax", "SparseCategoricalCrossEntropyLoss", "Tanh", "functional", "fuse", "init", "utils"]
+__all__ = [
+    "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool2d",
+    "AvgPool2d",
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "Buffer",
+    "CategoricalCrossEntropyLoss",
+    "Conv2d",
+    "CrossEntropyLoss",
+    "Dropout",
+    "Flatten",
+    "GlobalAvgPool2d",
+    "GlobalMaxPool2d",
+    "Handle",
+    "HingeEmbeddingLoss",
+    "HingeLoss",
+    "HuberLoss",
+    "Identity",
+    "KLDivLoss",
+    "L1Loss",
+    "LeakyReLU",
+    "Linear",
+    "LogSoftmax",
+    "MSELoss",
+    "MaxPool2d",
+    "MinPool2d",
+    "Module",
+    "ModuleList",
+    "MultiMarginLoss",
+    "NLLLoss",
+    "Parameter",
+    "RMSELoss",
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "SmoothL1Loss",
+    "Softmax",
+    "SparseCategoricalCrossEntropyLoss",
+    "Tanh",
+    "functional",
+    "fuse",
+    "init",
+    "utils",
+]
