@@ -1,15 +1,23 @@
 """Networks: modules, layers, functions, initial values, with PyTorch's names and defaults."""
 
-from convolith.nn import functional, init
+from convolith.nn import functional, init, utils
 from convolith.nn.activation import LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
 from convolith.nn.container import ModuleList, Sequential
 from convolith.nn.conv import Conv2d
-from convolith.nn.dropout import Dropout
+from convolith.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, StochasticDepth
 from convolith.nn.fuse import fuse
 from convolith.nn.linear import Linear
 from convolith.nn.loss import CrossEntropyLoss
 from convolith.nn.module import Buffer, Handle, Module, Parameter
-from convolith.nn.normalization import BatchNorm1d, BatchNorm2d
+from convolith.nn.normalization import (
+    BatchNorm1d,
+    BatchNorm2d,
+    GroupNorm,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    LayerNorm,
+    LocalResponseNorm,
+)
 from convolith.nn.pooling import (
     AdaptiveAvgPool2d,
     AdaptiveMaxPool2d,
@@ -24,6 +32,7 @@ from convolith.nn.shape import Flatten, Identity
 __all__ = [
     "AdaptiveAvgPool2d",
     "AdaptiveMaxPool2d",
+    "AlphaDropout",
     "AvgPool2d",
     "BatchNorm1d",
     "BatchNorm2d",
@@ -31,13 +40,20 @@ __all__ = [
     "Conv2d",
     "CrossEntropyLoss",
     "Dropout",
+    "Dropout1d",
+    "Dropout2d",
     "Flatten",
     "GlobalAvgPool2d",
     "GlobalMaxPool2d",
+    "GroupNorm",
     "Handle",
     "Identity",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "LocalResponseNorm",
     "LogSoftmax",
     "MaxPool2d",
     "MinPool2d",
@@ -48,8 +64,10 @@ __all__ = [
     "Sequential",
     "Sigmoid",
     "Softmax",
+    "StochasticDepth",
     "Tanh",
     "functional",
     "fuse",
     "init",
+    "utils",
 ]

@@ -36,14 +36,30 @@ from convolith.reference.conv2d import (
     conv2d_forward,
 )
 from convolith.reference.dropout import (
+    alpha_dropout_backward,
+    alpha_dropout_forward,
     dropout_backward,
     dropout_forward,
+    dropout_slices_backward,
+    dropout_slices_forward,
+)
+from convolith.reference.group_norm import (
+    group_norm_backward,
+    group_norm_forward,
+    instance_norm_backward,
+    instance_norm_forward,
+    layer_norm_backward,
+    layer_norm_forward,
 )
 from convolith.reference.linear import (
     linear_backward_bias,
     linear_backward_input,
     linear_backward_weight,
     linear_forward,
+)
+from convolith.reference.local_response_norm import (
+    local_response_norm_backward,
+    local_response_norm_forward,
 )
 from convolith.reference.loss import (
     softmax_cross_entropy_backward,
@@ -85,6 +101,8 @@ __all__ = [
     "adaptive_max_pool2d_backward",
     "adaptive_max_pool2d_forward",
     "add_forward",
+    "alpha_dropout_backward",
+    "alpha_dropout_forward",
     "avg_pool2d_backward",
     "avg_pool2d_forward",
     "batch_norm_backward",
@@ -97,18 +115,28 @@ __all__ = [
     "conv2d_forward",
     "dropout_backward",
     "dropout_forward",
+    "dropout_slices_backward",
+    "dropout_slices_forward",
     "flatten_backward",
     "flatten_forward",
     "global_avg_pool2d_backward",
     "global_avg_pool2d_forward",
     "global_max_pool2d_backward",
     "global_max_pool2d_forward",
+    "group_norm_backward",
+    "group_norm_forward",
+    "instance_norm_backward",
+    "instance_norm_forward",
+    "layer_norm_backward",
+    "layer_norm_forward",
     "leaky_relu_backward",
     "leaky_relu_forward",
     "linear_backward_bias",
     "linear_backward_input",
     "linear_backward_weight",
     "linear_forward",
+    "local_response_norm_backward",
+    "local_response_norm_forward",
     "log_softmax_backward",
     "log_softmax_forward",
     "max_pool2d_backward",
