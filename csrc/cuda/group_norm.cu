@@ -10,13 +10,6 @@
 namespace convolith::CONVOLITH_DEVICE {
 namespace {
 
-// Where a few hundred sums are joined, 64 threads share a result.
-constexpr unsigned joiners = 64;
-const dim3 join_block(4, joiners);
-dim3 join_grid(std::int64_t results) {
-  return static_cast<unsigned>(ceil_div(results, join_block.x));
-}
-
 // What the channels of a Vector in image n are normalised with: mean, invstd (N, G), weight, bias (C) or null.
 template <int V>
 struct Affine {
@@ -34,43 +27,6 @@ struct Affine {
     }
   }
 };
-
-// x (N, L, C).  sums (N, chunks, 3, C): of a chunk the mean of its first sixteenth as a pivot, and the sums of x -
-// pivot and of its square, as in batch_norm.cu.
-template <int V, class T>
-__global__ void __launch_bounds__(block_threads, 4)
-    moments_kernel(Chunks chunks, const Vector<T, V>* x, Vector<float, V>* sums) {
-  SHARED(shared, Vector<float, V>[block_threads]);
-  const Part part(chunks);
-  const std::int64_t head = ceil_div(part.end - part.begin, 16), end = part.c < chunks.C ? part.end : part.first;
-  Vector<float, V> pivot{}, rest{}, squares{};
-#pragma unroll 4
-  for (std::int64_t row = part.first; row < min(part.begin + head, end); row += blockDim.y) {
-    const Vector<T, V> v = x[row * chunks.C + part.c];
-#pragma unroll
-    for (int j = 0; j < V; ++j) pivot.v[j] += static_cast<float>(v.v[j]);
-  }
-  pivot = join_threads(Sum{}, pivot, shared, blockDim.x);
-#pragma unroll
-  for (int j = 0; j < V; ++j) pivot.v[j] /= static_cast<float>(head);
-#pragma unroll 4
-  for (std::int64_t row = part.first; row < end; row += blockDim.y) {
-    const Vector<T, V> v = x[row * chunks.C + part.c];
-#pragma unroll
-    for (int j = 0; j < V; ++j) {
-      const float d = static_cast<float>(v.v[j]) - pivot.v[j];
-      rest.v[j] += d;
-      squares.v[j] = fmaf(d, d, squares.v[j]);
-    }
-  }
-  rest = join_threads(Sum{}, rest, shared, blockDim.x);
-  squares = join_threads(Sum{}, squares, shared, blockDim.x);
-  if (threadIdx.y > 0 || part.c >= chunks.C) return;
-  Vector<float, V>* to = sums + part.index * 3 * chunks.C + part.c;
-  to[0] = pivot;
-  to[chunks.C] = rest;
-  to[2 * chunks.C] = squares;
-}
 
 // The sums that make a row: f(i, c, n), i being where in sums (N, chunks, `kinds`, C) the first kind is, of channel c
 // and n positions.  Thread threadIdx.y takes every joiners-th.

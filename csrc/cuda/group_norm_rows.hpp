@@ -3,7 +3,7 @@
 // images, for the gradients of weight and bias, read dy and x once more.
 #pragma once
 
-#include "channels.hpp"
+#include "chunks.hpp"
 #include "softmax.hpp"
 
 namespace convolith::CONVOLITH_DEVICE {
@@ -13,42 +13,6 @@ namespace {
 template <class P>
 struct Norm {
   const P *mean, *invstd, *weight, *bias;
-};
-
-// `images` times `rows` rows of C Vectors, cut into `count` chunks of `size` rows and `tiles` of channels.
-struct Chunks {
-  std::int64_t images, rows, C, tiles, size, count;
-  unsigned across, along;  // threads of a block: channels, rows
-
-  // So many that a multiprocessor has `most` blocks, all at once, but no fewer than `least` rows for a thread.
-  Chunks(std::int64_t images, std::int64_t rows, std::int64_t C, std::int64_t least, std::int64_t most)
-      : images(images), rows(rows), C(C), size(1) {
-    across = even_pieces(C, 32);
-    along = even_pieces(rows, block_threads / across);
-    tiles = ceil_div(C, across);
-    const std::int64_t others = images * tiles > 0 ? images * tiles : 1;
-    const std::int64_t wanted = max(min(rows / (least * along), most * 132 / others), std::int64_t{1});
-    if (rows > 0) size = ceil_div(rows, wanted);
-    count = ceil_div(rows, size);
-  }
-  dim3 grid() const { return static_cast<unsigned>(images * count * tiles); }
-  dim3 block() const { return {across, along}; }
-};
-// What a thread has of it: Vector c of the rows first, first + blockDim.y, ... below end, which begins at `begin`, in
-// chunk `index` of all, which is a part of `image`.
-struct Part {
-  std::int64_t c, index, image, begin, end, first;
-
-  __device__ __forceinline__ explicit Part(const Chunks& chunks) {
-    const auto tiles = static_cast<unsigned>(chunks.tiles), count = static_cast<unsigned>(chunks.count);
-    const unsigned chunk = blockIdx.x / tiles;
-    c = std::int64_t{blockIdx.x % tiles} * blockDim.x + threadIdx.x;
-    index = chunk;
-    image = chunk / count;
-    begin = image * chunks.rows + chunk % count * chunks.size;
-    end = min(begin + chunks.size, (image + 1) * chunks.rows);
-    first = begin + threadIdx.y;
-  }
 };
 
 // The row of a team: `channel` plus an offset in x is the channel there.

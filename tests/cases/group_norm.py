@@ -39,7 +39,7 @@ LAYER_NORM: dict[str, tuple[Shape, int, dict[str, Any]]] = {
 }
 # x, groups and the same.
 GROUP_NORM: dict[str, tuple[Shape, int, dict[str, Any]]] = {
-    "rank2": ((6, 10), 5, {}),
+    "rank2": ((6, 15), 5, {}),
     "rank2_many_rows": ((140, 35), 5, {}),
     "rank2_vectors_of_channels": ((6, 12), 4, {}),
     "rank3": ((3, 6, 11), 2, {}),
