@@ -71,6 +71,19 @@ struct BatchNorm {
   double momentum, eps;
 };
 
+// x (N, C, L) in N G rows, each C / G channels one after the other, with statistics of its own.  Of instance norm
+// momentum is the weight of the new value in running statistics.
+struct GroupNorm {
+  std::int64_t N, C, L, G;
+  double eps, momentum;
+};
+
+// x (N, C, L): windows of channels [c - before, c + after], as far as there are any.  alpha is that of one element.
+struct ResponseNorm {
+  std::int64_t N, C, L, before, after;
+  double alpha, beta, k;
+};
+
 // x (outer, L, inner): a distribution along the middle axis.
 struct Softmax {
   std::int64_t outer, L, inner;
@@ -133,12 +146,14 @@ struct BiasSum {
   std::int64_t N, K, L;
 };
 
-// Element i of x (n / (C L), C, L), counted row by row, is kept where uniform(seed, offset, i) >= p.  C and L matter
-// where channels lie last in memory.
+// Element i of x (n / (C L), C, L), counted row by row, is kept where uniform(seed, offset, i) >= p, as scale x +
+// shift; else `dropped` takes its place.  C and L matter where channels lie last in memory.  Of slices, which are
+// dropped as one, i counts those of L elements.
 struct Dropout {
   std::int64_t n, C, L;
   double p;
   std::uint64_t seed, offset;
+  double scale, shift, dropped;
 };
 
 // Copies `rows` rows of `width` elements between arrays of the given row pitches: one piece of a concat.

@@ -68,6 +68,19 @@ OPS: dict[str, tuple[Callable[[Tensor], Any], str, str]] = {
         lambda x: F.batch_norm(x, there([0] * 8), there([1] * 8), random(8), random(8), True),
         *("float32", "half"),
     ),
+    "LayerNorm": (
+        lambda x: F.layer_norm(x, 4, random(4), random(4)),
+        *("float32", "float32"),
+    ),
+    "GroupNorm": (
+        lambda x: F.group_norm(x, 2, random(8), random(8)),
+        *("float32", "float32"),
+    ),
+    "InstanceNorm": (
+        lambda x: F.instance_norm(x, there([0] * 8), there([1] * 8), random(8), random(8)),
+        *("float32", "half"),
+    ),
+    "LocalResponseNorm": (lambda x: F.local_response_norm(x, 5), "float32", "float32"),
     "MaxPool2d": (lambda x: F.max_pool2d(x, 2), "float32", "half"),
     "MinPool2d": (lambda x: F.min_pool2d(x, 2), "float32", "half"),
     "AvgPool2d": (lambda x: F.avg_pool2d(x, 2), "float32", "half"),
@@ -80,6 +93,8 @@ OPS: dict[str, tuple[Callable[[Tensor], Any], str, str]] = {
     "Sigmoid": (F.sigmoid, "float32", "half"),
     "Tanh": (F.tanh, "float32", "half"),
     "Dropout": (F.dropout, "float32", "half"),
+    "AlphaDropout": (lambda x: F.alpha_dropout(x, 0.5, True), "float32", "half"),
+    "DropoutSlices": (F.dropout2d, "float32", "half"),
     "Flatten": (F.flatten, "float32", "half"),
     "Reshape": (lambda x: x.reshape(2, -1), "float32", "half"),
 }

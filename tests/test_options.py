@@ -13,11 +13,20 @@ import pytest
 
 from convolith import Tensor, nn, optim
 from convolith.cli import main
+from convolith.data.cifar import CIFAR10_RELEASES, CIFAR100_RELEASES
 from convolith.models import CNN, MLP, LeNet5, Perceptron
 from convolith.train import BEST, LAST, EarlyStopping, LRScheduler, build, recipe
 from convolith.train.options import did_you_mean, options, read_toml, write_toml
-from convolith.train.settings import LOSSES, OPTIMIZERS, SCHEDULES, Execution, Settings
+from convolith.train.settings import (
+    AUGMENTATIONS,
+    LOSSES,
+    OPTIMIZERS,
+    SCHEDULES,
+    Execution,
+    Settings,
+)
 from test_cli import mnist  # noqa: F401  a fixture
+from test_datasets import cifar_files, write_folder
 
 KNOWN = options(Settings, Execution)
 
@@ -243,6 +252,36 @@ def test_every_choice_trains_and_is_resumed(
     again = recipe.prepare(settings, tmp_path)
     again.trainer.resume(tmp_path / LAST)
     assert again.trainer.history == job.trainer.history
+
+
+@pytest.mark.parametrize(("dataset", "classes"), [("cifar10", 10), ("cifar100", 100)])
+def test_photographs_are_learnt_and_measured(
+    dataset: str, classes: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    release = {"cifar10": CIFAR10_RELEASES, "cifar100": CIFAR100_RELEASES}[dataset][0]
+    write_folder(tmp_path, release, cifar_files(release, np.random.default_rng(0)))
+    folder, out = str(tmp_path), tmp_path / "out"
+    options = ["--dataset", dataset, "--model", "cnn", "--augment", "cifar", "--epochs", "1"]
+    assert main(["train", "--data", folder, "--out", str(out), *options]) == 0
+    result = json.loads((out / "result.json").read_text())
+    assert result["parameters"] <= 356_810 + (classes - 10) * 129
+    capsys.readouterr()
+    assert main(["eval", str(out / LAST), "--data", folder]) == 0
+    assert f"test accuracy {result['test_accuracy']:.2%}" in capsys.readouterr().out
+    assert main(["predict", str(out / LAST), "x.png"]) == 1
+    assert "it reads pictures in colour, and no digits" in capsys.readouterr().err
+
+
+def test_only_digits_are_embedded() -> None:
+    with pytest.raises(ValueError, match="cifar10: its files are not embedded; data says where"):
+        recipe.load_data(None, "cifar10")
+
+
+@pytest.mark.parametrize("augment", sorted({*AUGMENTATIONS} - {"cifar"}))  # that is for 32x32
+def test_every_augmentation_trains(augment: str, mnist: Path) -> None:  # noqa: F811
+    job = recipe.prepare(Settings(augment=augment, data=str(mnist), epochs=1))
+    job.run()
+    assert np.isfinite(job.trainer.history[0]["loss"])
 
 
 def test_one_cycle_steps_with_batches(mnist: Path, tmp_path: Path) -> None:  # noqa: F811

@@ -36,6 +36,9 @@ SENTINEL = 42
 # Float32 beside halves.
 WIDE = {
     "batch_norm": ("weight", "bias", "running_mean", "running_var", "mean", "invstd"),
+    "group_norm": ("weight", "bias", "mean", "invstd"),
+    "instance_norm": ("weight", "bias", "running_mean", "running_var", "mean", "invstd"),
+    "layer_norm": ("weight", "bias", "mean", "invstd"),
     "scale": ("factor", "found_inf"),
 }
 CHECKED_ELEMENTS = 20_000  # larger cases take too long in the checked emulation

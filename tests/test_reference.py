@@ -209,6 +209,58 @@ def batch_norm_backward(p: Any, rng: Generator) -> Iterator[Check]:
 
 
 @checks
+def layer_norm_backward(p: Any, rng: Generator) -> Iterator[Check]:
+    x = rng.standard_normal((3, 2, 5))
+    for last in ((5,), (2, 5)):
+        weight, bias = rng.standard_normal((2, *last))
+        yield from row_norm_checks("layer_norm", p, x, (last,), weight, bias)
+
+
+@checks
+def group_norm_backward(p: Any, rng: Generator) -> Iterator[Check]:
+    weight, bias = rng.standard_normal((2, 6))
+    for shape, groups in (((2, 6, 3), 2), ((2, 6, 3), 1), ((4, 6), 2)):
+        x = rng.standard_normal(shape)
+        yield from row_norm_checks("group_norm", p, x, (groups,), weight, bias)
+
+
+@checks
+def instance_norm_backward(p: Any, rng: Generator) -> Iterator[Check]:
+    weight, bias = rng.standard_normal((2, 3))
+    yield from row_norm_checks("instance_norm", p, rng.standard_normal((2, 3, 5)), (), weight, bias)
+
+
+def row_norm_checks(
+    family: str, p: Any, x: Array, options: tuple[Any, ...], weight: Array, bias: Array
+) -> Iterator[Check]:
+    """The gradients of x, with weight and bias and without them, and theirs."""
+
+    def forward(x: Array, w: Array | None, b: Array | None) -> Any:
+        return getattr(p, f"{family}_forward")(x, *options, w, b)
+
+    def backward(i: int, w: Array | None, b: Array | None) -> Callable[[Array], Array]:
+        statistics = forward(x, w, b)[1:]
+        return lambda dy: getattr(p, f"{family}_backward")(dy, x, *options, w, *statistics)[i]
+
+    yield lambda x: forward(x, weight, bias)[0], x, backward(0, weight, bias)
+    yield lambda x: forward(x, None, None)[0], x, backward(0, None, None)
+    yield lambda w: forward(x, w, bias)[0], weight, backward(1, weight, bias)
+    yield lambda b: forward(x, weight, b)[0], bias, backward(2, weight, bias)
+
+
+@checks
+def local_response_norm_backward(p: Any, rng: Generator) -> Iterator[Check]:
+    x = 2 * rng.standard_normal((2, 6, 3))
+    for size, beta in ((1, 0.75), (3, 0.75), (4, 0.75), (5, 0.5), (2, 1.0), (30, 0.6)):
+        o = {"size": size, "alpha": 2.0, "beta": beta, "k": 0.5}
+        yield (
+            lambda x, o=o: p.local_response_norm_forward(x, **o),
+            x,
+            lambda dy, o=o: p.local_response_norm_backward(dy, x, **o),
+        )
+
+
+@checks
 def relu_backward(p: Any, rng: Generator) -> Iterator[Check]:
     x = rng.standard_normal((3, 7))
     yield p.relu_forward, x, lambda dy: p.relu_backward(dy, p.relu_forward(x))
@@ -364,6 +416,28 @@ def dropout_backward(p: Any, rng: Generator) -> Iterator[Check]:
             lambda x, o=o: p.dropout_forward(x, **o),
             x,
             lambda dy, o=o: p.dropout_backward(dy, **o),
+        )
+
+
+@checks
+def alpha_dropout_backward(p: Any, rng: Generator) -> Iterator[Check]:
+    x = rng.standard_normal((3, 7))
+    for o in ({"p": 0.3, "seed": 5}, {"p": 0.0}, {"p": 1.0}):
+        yield (
+            lambda x, o=o: p.alpha_dropout_forward(x, **o),
+            x,
+            lambda dy, o=o: p.alpha_dropout_backward(dy, **o),
+        )
+
+
+@checks
+def dropout_slices_backward(p: Any, rng: Generator) -> Iterator[Check]:
+    x = rng.standard_normal((3, 4, 5))
+    for axes in (0, 1, 2):
+        yield (
+            lambda x, a=axes: p.dropout_slices_forward(x, 0.4, a, seed=5),
+            x,
+            lambda dy, a=axes: p.dropout_slices_backward(dy, 0.4, a, seed=5),
         )
 
 

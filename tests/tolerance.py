@@ -93,9 +93,9 @@ def _batch_norm_forward(a: Arguments, results: Sequence[Array]) -> list[Any]:
     invstd = largest(results[2])
     spread = 1 + 2 * largest(a["x"], results[1]) * invstd
     scale = 1.0 if a["weight"] is None else largest(a["weight"])
-    y = spread * scale + largest(a["bias"]) + largest(a["residual"])
-    running_mean = largest(a["running_mean"], a["x"])
-    running_var = largest(a["running_var"]) + spread**2 / invstd**2
+    y = spread * scale + largest(a["bias"]) + largest(a.get("residual"))
+    running_mean = largest(a.get("running_mean"), a["x"])
+    running_var = largest(a.get("running_var")) + spread**2 / invstd**2 if invstd else 0
     all_five = [y, largest(a["x"]), invstd * spread, running_mean, running_var]
     return all_five[: len(results)]
 
@@ -104,8 +104,13 @@ def _batch_norm_backward(a: Arguments, results: Sequence[Array]) -> list[Any]:
     xhat = 1 + 2 * largest(a["x"], a["mean"]) * largest(a["invstd"])
     scale = largest(a["invstd"]) * (1.0 if a["weight"] is None else largest(a["weight"]))
     dy = largest(a["dy"])
-    total = dy * (a["x"].size // a["x"].shape[1])
+    total = dy * (a["x"].size // results[1].size)
     return [scale * dy * (2 + xhat**2), total * xhat, total, dy][: len(results)]
+
+
+def _local_response_norm_backward(a: Arguments, results: Sequence[Array]) -> list[Any]:
+    # alpha / size x_c x_j <= s_j: of `size` windows none adds more than 2 beta dy k**-beta.
+    return [largest(a["dy"]) * a["k"] ** -a["beta"] * (1 + 2 * a["beta"] * a["size"])]
 
 
 def _log_softmax_forward(a: Arguments, results: Sequence[Array]) -> list[Any]:
@@ -219,6 +224,13 @@ def _mix_images_forward(a: Arguments, results: Sequence[Array]) -> list[Any]:
 _MAGNITUDES: dict[str, Callable[[Arguments, Sequence[Array]], list[Any]]] = {
     "batch_norm_forward": _batch_norm_forward,
     "batch_norm_backward": _batch_norm_backward,
+    "group_norm_forward": _batch_norm_forward,
+    "group_norm_backward": _batch_norm_backward,
+    "instance_norm_forward": _batch_norm_forward,
+    "instance_norm_backward": _batch_norm_backward,
+    "layer_norm_forward": _batch_norm_forward,
+    "layer_norm_backward": _batch_norm_backward,
+    "local_response_norm_backward": _local_response_norm_backward,
     "log_softmax_forward": _log_softmax_forward,
     "softmax_backward": _sum_along_dim,
     "log_softmax_backward": _sum_along_dim,

@@ -22,6 +22,8 @@ void register_linear(py::module_& m);
 void register_activation(py::module_& m);
 void register_pool2d(py::module_& m);
 void register_batch_norm(py::module_& m);
+void register_group_norm(py::module_& m);
+void register_local_response_norm(py::module_& m);
 void register_softmax(py::module_& m);
 void register_loss(py::module_& m);
 void register_dropout(py::module_& m);

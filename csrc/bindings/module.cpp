@@ -65,6 +65,8 @@ PYBIND11_MODULE(_C, m) {
   register_activation(m);
   register_pool2d(m);
   register_batch_norm(m);
+  register_group_norm(m);
+  register_local_response_norm(m);
   register_softmax(m);
   register_loss(m);
   register_dropout(m);

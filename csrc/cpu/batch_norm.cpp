@@ -8,6 +8,7 @@
 // Moved, in arrays of x's size, where a channel stays in L2: forward reads x (and residual) and writes y; backward
 // reads dy and x (and y) and writes dx (and dresidual).  Where it does not, the second pass reads x (and dy) again.
 #include "kernels.hpp"
+#include "moments.hpp"
 #include "parallel.hpp"
 
 namespace convolith::CONVOLITH_ISA {
@@ -163,25 +164,13 @@ void moments(const BatchNorm& p, const Block& block, std::int64_t next, const T*
   keep(block, of_channel(block, second), squares);
 }
 
-struct Statistics {
-  double mean, squares;  // squares: sum of (x - mean)^2
-};
-
-// Of channel c in group g: sums (count, 3, C) as `moments` left them, joined in block order (ibid., eq. 2.1).
+// Of channel c in group g: sums (count, 3, C) as `moments` left them, joined in block order.
 template <class T>
 CONVOLITH_INLINE Statistics join(const BatchNorm& p, const Blocks& blocks, const T* sums, std::int64_t g,
                                  std::int64_t c) {
-  Statistics all{0, 0};
-  double n = 0;
-  for (std::int64_t b = 0; b < blocks.count; ++b, sums += 3 * p.C) {
-    const double size = static_cast<double>(Block(p, blocks, g, b).size()), both = n + size;
-    const double pivot = sums[c], rest = sums[p.C + c], squares = sums[2 * p.C + c];
-    const double delta = pivot + rest / size - all.mean;
-    all.mean += delta * (size / both);
-    const double within = squares - rest * rest / size;
-    all.squares += (within < 0 ? 0 : within) + delta * delta * (n / both * size);
-    n = both;
-  }
+  Statistics all;
+  for (std::int64_t b = 0; b < blocks.count; ++b, sums += 3 * p.C)
+    all.join(static_cast<double>(Block(p, blocks, g, b).size()), sums[c], sums[p.C + c], sums[2 * p.C + c]);
   return all;
 }
 

@@ -3,43 +3,10 @@
 // Three kernels each way: sums over chunks of the M = N L rows, which are joined in double precision, then the result.
 // Bytes bound the outer two: forward reads x twice (and residual) and writes y; backward reads dy and x twice (and y)
 // and writes dx (and dresidual).  The last one walks each chunk from its end, the part that the first has left in L2.
-#include "channels.hpp"
-#include "reduce.hpp"
+#include "chunks.hpp"
 
 namespace convolith::CONVOLITH_DEVICE {
 namespace {
-
-// A grid of tiles of channels x chunks of rows, and its blocks of (channels, rows).
-struct Chunks {
-  std::int64_t M, C, size;  // rows, Vectors of channels, rows of a chunk
-  dim3 grid, block;
-
-  // So many that a multiprocessor has `most` blocks, all at once, but no fewer than `least` rows for a thread.
-  Chunks(const BatchNorm& p, int V, std::int64_t least, std::int64_t most) : M(p.N * p.L), C(p.C / V), size(1) {
-    block.x = even_pieces(C, 32);
-    block.y = even_pieces(M, block_threads / block.x);
-    grid.x = static_cast<unsigned>(ceil_div(C, block.x));
-    const std::int64_t wanted = max(min(M / (least * block.y), most * 132 / grid.x), std::int64_t{1});
-    if (M > 0) size = ceil_div(M, wanted);
-    grid.y = static_cast<unsigned>(ceil_div(M, size));
-  }
-};
-// What a thread has of it: Vector c of the rows first, first + blockDim.y, ... below end, which begins at `begin`.
-struct Part {
-  std::int64_t c, begin, end, first;
-
-  __device__ __forceinline__ Part(std::int64_t M, std::int64_t size)
-      : c(std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x),
-        begin(blockIdx.y * size),
-        end(min(begin + size, M)),
-        first(begin + threadIdx.y) {}
-};
-
-// Where chunks are joined, 64 threads share a channel.
-const dim3 join_block(4, block_threads / 4);
-dim3 join_grid(const BatchNorm& p) {
-  return static_cast<unsigned>(ceil_div(p.C, join_block.x));
-}
 
 // What a channel is normalised with: (C) each, the latter two or null.
 template <class T, int V>
@@ -75,44 +42,6 @@ struct Affine {
 };
 
 // --- Forward ------------------------------------------------------------------------------------------------------
-
-// x (M, C).  sums (chunks, 3, C): of a chunk the mean of its first sixteenth as a pivot, and the sums of x - pivot, the
-// rest, and of its square.  About the mean that is squares - rest^2 / n (Chan, Golub & LeVeque 1983, eq. 1.7), where at
-// most a factor of 16 cancels: with d between the means of head and chunk, n d^2 goes and at least (n / 16) d^2 stays.
-template <int V, class T>
-__global__ void __launch_bounds__(block_threads, 4)
-    moments_kernel(std::int64_t M, std::int64_t C, std::int64_t size, const Vector<T, V>* x, Vector<float, V>* sums) {
-  SHARED(shared, Vector<float, V>[block_threads]);
-  const Part part(M, size);
-  const std::int64_t head = ceil_div(part.end - part.begin, 16), end = part.c < C ? part.end : part.first;
-  Vector<float, V> pivot{}, rest{}, squares{};
-#pragma unroll 4
-  for (std::int64_t row = part.first; row < min(part.begin + head, end); row += blockDim.y) {
-    const Vector<T, V> v = x[row * C + part.c];
-#pragma unroll
-    for (int j = 0; j < V; ++j) pivot.v[j] += static_cast<float>(v.v[j]);
-  }
-  pivot = join_threads(Sum{}, pivot, shared, blockDim.x);
-#pragma unroll
-  for (int j = 0; j < V; ++j) pivot.v[j] /= static_cast<float>(head);
-#pragma unroll 4
-  for (std::int64_t row = part.first; row < end; row += blockDim.y) {
-    const Vector<T, V> v = x[row * C + part.c];
-#pragma unroll
-    for (int j = 0; j < V; ++j) {
-      const float d = static_cast<float>(v.v[j]) - pivot.v[j];
-      rest.v[j] += d;
-      squares.v[j] = fmaf(d, d, squares.v[j]);
-    }
-  }
-  rest = join_threads(Sum{}, rest, shared, blockDim.x);
-  squares = join_threads(Sum{}, squares, shared, blockDim.x);
-  if (threadIdx.y > 0 || part.c >= C) return;
-  Vector<float, V>* to = sums + blockIdx.y * 3 * C + part.c;
-  to[0] = pivot;
-  to[C] = rest;
-  to[2 * C] = squares;
-}
 
 // sums (chunks, 3, C), running_mean, running_var (C) or null, mean, invstd (C)
 template <class T>
@@ -160,13 +89,13 @@ __global__ void __launch_bounds__(block_threads, 4)
 // x, residual (or null), y (M, C)
 template <int V, class T>
 __global__ void __launch_bounds__(block_threads, 8)
-    normalise_kernel(std::int64_t M, std::int64_t C, std::int64_t size, bool rectified, Norm<T, V> norm,
-                     const Vector<T, V>* x, const Vector<T, V>* residual, Vector<T, V>* y) {
-  const Part part(M, size);
-  if (part.c >= C) return;
+    normalise_kernel(Chunks chunks, bool rectified, Norm<T, V> norm, const Vector<T, V>* x,
+                     const Vector<T, V>* residual, Vector<T, V>* y) {
+  const Part part(chunks);
+  if (part.c >= chunks.C) return;
   const Affine<V> affine(norm, part.c);
   for (std::int64_t row = part.end - 1 - threadIdx.y; row >= part.begin; row -= blockDim.y) {
-    const std::int64_t i = row * C + part.c;
+    const std::int64_t i = row * chunks.C + part.c;
     const Vector<T, V> v = x[i], r = residual ? residual[i] : Vector<T, V>{};
     Vector<T, V> out;
 #pragma unroll
@@ -187,16 +116,16 @@ enum class Gate { open, from_x, from_y };
 // it pass, and of g (x - mean).
 template <Gate gate, int V, class T>
 __global__ void __launch_bounds__(block_threads, 4)
-    sums_kernel(std::int64_t M, std::int64_t C, std::int64_t size, Norm<T, V> norm, const Vector<T, V>* dy,
-                const Vector<T, V>* x, const Vector<T, V>* y, Vector<T, V>* dresidual, Vector<float, V>* sums) {
+    sums_kernel(Chunks chunks, Norm<T, V> norm, const Vector<T, V>* dy, const Vector<T, V>* x, const Vector<T, V>* y,
+                Vector<T, V>* dresidual, Vector<float, V>* sums) {
   SHARED(shared, Vector<float, V>[block_threads]);
-  const Part part(M, size);
+  const Part part(chunks);
   Vector<float, V> total{}, product{};
-  if (part.c < C) {
+  if (part.c < chunks.C) {
     const Affine<V> affine(norm, part.c);
 #pragma unroll 2
     for (std::int64_t row = part.first; row < part.end; row += blockDim.y) {
-      const std::int64_t i = row * C + part.c;
+      const std::int64_t i = row * chunks.C + part.c;
       const Vector<T, V> v = x[i], out = gate == Gate::from_y ? y[i] : v;
       Vector<T, V> g = dy[i];
 #pragma unroll
@@ -212,10 +141,10 @@ __global__ void __launch_bounds__(block_threads, 4)
   }
   total = join_threads(Sum{}, total, shared, blockDim.x);
   product = join_threads(Sum{}, product, shared, blockDim.x);
-  if (threadIdx.y > 0 || part.c >= C) return;
-  Vector<float, V>* to = sums + blockIdx.y * 2 * C + part.c;
+  if (threadIdx.y > 0 || part.c >= chunks.C) return;
+  Vector<float, V>* to = sums + part.index * 2 * chunks.C + part.c;
   to[0] = total;
-  to[C] = product;
+  to[chunks.C] = product;
 }
 
 // sums (chunks, 2, C), weight (C) or null, invstd, dweight, dbias (C), coefficients (2, C): in training
@@ -246,15 +175,14 @@ __global__ void __launch_bounds__(block_threads, 4)
 // As above, and dx (M, C); gated: dy is not g yet.
 template <bool gated, int V, class T>
 __global__ void __launch_bounds__(block_threads, 5)
-    gradient_kernel(std::int64_t M, std::int64_t C, std::int64_t size, bool training, Norm<T, V> norm,
-                    const Vector<T, V>* dy, const Vector<T, V>* x, const Vector<float, V>* coefficients,
-                    Vector<T, V>* dx) {
-  const Part part(M, size);
-  if (part.c >= C) return;
+    gradient_kernel(Chunks chunks, bool training, Norm<T, V> norm, const Vector<T, V>* dy, const Vector<T, V>* x,
+                    const Vector<float, V>* coefficients, Vector<T, V>* dx) {
+  const Part part(chunks);
+  if (part.c >= chunks.C) return;
   const Affine<V> affine(norm, part.c);
-  const Vector<float, V> slope = coefficients[part.c], level = coefficients[C + part.c];
+  const Vector<float, V> slope = coefficients[part.c], level = coefficients[chunks.C + part.c];
   for (std::int64_t row = part.end - 1 - threadIdx.y; row >= part.begin; row -= blockDim.y) {
-    const std::int64_t i = row * C + part.c;
+    const std::int64_t i = row * chunks.C + part.c;
     const Vector<T, V> v = x[i], g = dy[i];
     Vector<T, V> out;
 #pragma unroll
@@ -276,17 +204,16 @@ void backward(const BatchNorm& p, const T* dy, const T* x, const Parameter<T>* w
   by_width<Parameter<T>>(p.C, [&](auto width) {
     constexpr int V = decltype(width)::value;
     const Norm<T, V> norm(mean, invstd, weight, bias);
-    const Chunks reduce(p, V, 16, 4), apply(p, V, 4, 5);
-    const Scratch<float> sums(reduce.grid.y * 2 * p.C), coefficients(2 * p.C);
+    const Chunks reduce(1, p.N * p.L, p.C / V, 16, 4), apply(1, p.N * p.L, p.C / V, 4, 5);
+    const Scratch<float> sums(reduce.count * 2 * p.C), coefficients(2 * p.C);
     if (p.N > 0)
-      launch(name, sums_kernel<gate, V, T>, reduce.grid, reduce.block, 0, reduce.M, reduce.C, reduce.size, norm,
-             in_channels<V>(dy), in_channels<V>(x), in_channels<V>(y), in_channels<V>(dresidual),
-             in_channels<V>(sums.get()));
-    launch(name, coefficients_kernel<Parameter<T>>, join_grid(p), join_block, 0, p, reduce.grid.y, sums.get(), weight,
+      launch(name, sums_kernel<gate, V, T>, reduce.grid(), reduce.block(), 0, reduce, norm, in_channels<V>(dy),
+             in_channels<V>(x), in_channels<V>(y), in_channels<V>(dresidual), in_channels<V>(sums.get()));
+    launch(name, coefficients_kernel<Parameter<T>>, join_grid(p.C), join_block, 0, p, reduce.count, sums.get(), weight,
            invstd, dweight, dbias, coefficients.get());
     if (p.N > 0)
-      launch(name, gradient_kernel<gate == Gate::from_x, V, T>, apply.grid, apply.block, 0, apply.M, apply.C,
-             apply.size, p.training, norm, in_channels<V>(gate == Gate::from_y ? dresidual : dy), in_channels<V>(x),
+      launch(name, gradient_kernel<gate == Gate::from_x, V, T>, apply.grid(), apply.block(), 0, apply, p.training, norm,
+             in_channels<V>(gate == Gate::from_y ? dresidual : dy), in_channels<V>(x),
              in_channels<V>(coefficients.get()), in_channels<V>(dx));
   });
 }
@@ -302,21 +229,20 @@ void batch_norm_forward(const BatchNorm& p, const T* x, const Parameter<T>* weig
   const char* name = "batch_norm_forward";
   by_width<Parameter<T>>(p.C, [&](auto width) {
     constexpr int V = decltype(width)::value;
-    const Chunks reduce(p, V, 16, 4), apply(p, V, 4, 8);
-    const Scratch<float> sums(p.training ? reduce.grid.y * 3 * p.C : 0);
+    const Chunks reduce(1, p.N * p.L, p.C / V, 16, 4), apply(1, p.N * p.L, p.C / V, 4, 8);
+    const Scratch<float> sums(p.training ? reduce.count * 3 * p.C : 0);
     if (p.training && p.N > 0)
-      launch(name, moments_kernel<V, T>, reduce.grid, reduce.block, 0, reduce.M, reduce.C, reduce.size,
-             in_channels<V>(x), in_channels<V>(sums.get()));
+      launch(name, moments_kernel<V, T>, reduce.grid(), reduce.block(), 0, reduce, in_channels<V>(x),
+             in_channels<V>(sums.get()));
     if (p.training)
-      launch(name, statistics_kernel<Parameter<T>>, join_grid(p), join_block, 0, p, reduce.size, reduce.grid.y,
+      launch(name, statistics_kernel<Parameter<T>>, join_grid(p.C), join_block, 0, p, reduce.size, reduce.count,
              sums.get(), running_mean, running_var, mean, invstd);
     else
       launch(name, running_kernel<Parameter<T>>, dim3(static_cast<unsigned>(ceil_div(p.C, block_threads))),
              dim3(block_threads), 0, p, running_mean, running_var, mean, invstd);
     if (p.N > 0)
-      launch(name, normalise_kernel<V, T>, apply.grid, apply.block, 0, apply.M, apply.C, apply.size,
-             p.activation == Activation::relu, Norm<T, V>(mean, invstd, weight, bias), in_channels<V>(x),
-             in_channels<V>(residual), in_channels<V>(y));
+      launch(name, normalise_kernel<V, T>, apply.grid(), apply.block(), 0, apply, p.activation == Activation::relu,
+             Norm<T, V>(mean, invstd, weight, bias), in_channels<V>(x), in_channels<V>(residual), in_channels<V>(y));
   });
 }
 INSTANTIATE(batch_norm_forward)

@@ -95,6 +95,33 @@ Arrays batch_norm_backward(const Array& dy, const Array& x, const MaybeArray& we
                            const Array& invstd, const MaybeArray& bias, const MaybeArray& y, const Flag& training,
                            const Text& activation, const MaybeTargets& out);
 
+// group_norm.cpp: forward gives (y, mean, invstd), backward (dx, dweight, dbias)
+// x (*, normalized_shape), weight and bias of normalized_shape, mean and invstd (product of *)
+Arrays layer_norm_forward(const Array& x, const ShapeArg& normalized_shape, const MaybeArray& weight,
+                          const MaybeArray& bias, const Real& eps, const MaybeTargets& out);
+Arrays layer_norm_backward(const Array& dy, const Array& x, const ShapeArg& normalized_shape, const MaybeArray& weight,
+                           const Array& mean, const Array& invstd, const MaybeTargets& out);
+// x (N, C, *), weight and bias (C), mean and invstd (N, groups)
+Arrays group_norm_forward(const Array& x, const Int& num_groups, const MaybeArray& weight, const MaybeArray& bias,
+                          const Real& eps, const MaybeTargets& out);
+Arrays group_norm_backward(const Array& dy, const Array& x, const Int& num_groups, const MaybeArray& weight,
+                           const Array& mean, const Array& invstd, const MaybeTargets& out);
+// The same with a group for each channel, and running statistics (C), which are updated
+Arrays instance_norm_forward(const Array& x, const MaybeArray& weight, const MaybeArray& bias,
+                             const MaybeTarget& running_mean, const MaybeTarget& running_var, const Real& momentum,
+                             const Real& eps, const MaybeTargets& out);
+Arrays instance_norm_backward(const Array& dy, const Array& x, const MaybeArray& weight, const Array& mean,
+                              const Array& invstd, const MaybeTargets& out);
+
+// local_response_norm.cpp: x (N, C, *)
+struct ResponseNormOptions {
+  const Int& size;
+  const Real &alpha, &beta, &k;
+};
+Array local_response_norm_forward(const Array& x, const ResponseNormOptions& options, const MaybeTarget& out);
+Array local_response_norm_backward(const Array& dy, const Array& x, const ResponseNormOptions& options,
+                                   const MaybeTarget& out);
+
 // softmax.cpp: any shape, along axis dim
 Array softmax_forward(const Array& x, const Int& dim, const MaybeTarget& out);
 Array softmax_backward(const Array& dy, const Array& y, const Int& dim, const MaybeTarget& out);
@@ -166,6 +193,14 @@ Array dropout_forward(const Array& x, const Real& p, const Unsigned& seed, const
                       const MaybeTarget& out);
 Array dropout_backward(const Array& dy, const Real& p, const Unsigned& seed, const Unsigned& offset,
                        const MaybeTarget& out);
+Array alpha_dropout_forward(const Array& x, const Real& p, const Unsigned& seed, const Unsigned& offset,
+                            const MaybeTarget& out);
+Array alpha_dropout_backward(const Array& dy, const Real& p, const Unsigned& seed, const Unsigned& offset,
+                             const MaybeTarget& out);
+Array dropout_slices_forward(const Array& x, const Real& p, const Int& axes, const Unsigned& seed,
+                             const Unsigned& offset, const MaybeTarget& out);
+Array dropout_slices_backward(const Array& dy, const Real& p, const Int& axes, const Unsigned& seed,
+                              const Unsigned& offset, const MaybeTarget& out);
 
 // shape.cpp: any shape
 Array flatten_forward(const Array& x, const Int& start_dim, const Int& end_dim, const MaybeTarget& out);

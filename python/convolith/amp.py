@@ -60,6 +60,9 @@ RULES: dict[str, tuple[str, slice]] = {
     "Loss": ("float32", _EVERY),
     "SymmetricLoss": ("float32", _EVERY),
     "RootMeanSquare": ("float32", _EVERY),
+    "LayerNorm": ("float32", _EVERY),
+    "GroupNorm": ("float32", _EVERY),
+    "LocalResponseNorm": ("float32", _EVERY),  # squares
     "Add": ("widest", _EVERY),  # float32 beside a half
     "Concat": ("widest", _EVERY),
     "BatchNorm": ("widest", slice(0, 4, 3)),  # x and residual; its vectors are float32 anyway
@@ -122,7 +125,9 @@ def autocast(
 
     ================================  ==========================================================
     conv2d, linear                    cast their inputs and parameters to `dtype`
-    softmax, log_softmax, losses      cast their inputs to float32
+    softmax, log_softmax, losses,     cast their inputs to float32
+    layer_norm, group_norm,
+    local_response_norm
     ``+``, cat                        widen to float32 where a half meets a float32
     batch_norm                        takes `input` as it is, beside float32 vectors; `residual`
                                       and `input` widen as for ``+``

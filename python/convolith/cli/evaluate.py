@@ -56,14 +56,17 @@ def print_score(score: Score, images: int) -> None:
 
 
 def _eval(args: argparse.Namespace) -> int:
-    model, normalize, _ = recipe.load_classifier(args.checkpoint)
-    digits = recipe.load_data(args.data)
+    model, normalize, info = recipe.load_classifier(args.checkpoint)
+    dataset = Settings(**info["config"]["settings"]).dataset
+    digits = recipe.load_data(args.data, dataset)
     print_score(recipe.score(model, normalize, digits), len(digits.test_labels))
     return 0
 
 
 def _predict(args: argparse.Namespace) -> int:
     model, normalize, _ = recipe.load_classifier(args.checkpoint)
+    if len(normalize.mean) != 1:
+        raise ValueError(f"{args.checkpoint}: it reads pictures in colour, and no digits")
     image = load_digit_image(args.image)
     logits = recipe.predict(model, normalize(image[None, None]))
     probabilities = convolith.primitives.softmax_forward(logits)[0]

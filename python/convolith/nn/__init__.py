@@ -4,7 +4,7 @@ from convolith.nn import functional, init, utils
 from convolith.nn.activation import LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
 from convolith.nn.container import ModuleList, Sequential
 from convolith.nn.conv import Conv2d
-from convolith.nn.dropout import Dropout
+from convolith.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, StochasticDepth
 from convolith.nn.fuse import fuse
 from convolith.nn.linear import Linear
 from convolith.nn.loss import (
@@ -25,7 +25,15 @@ from convolith.nn.loss import (
     SparseCategoricalCrossEntropyLoss,
 )
 from convolith.nn.module import Buffer, Handle, Module, Parameter
-from convolith.nn.normalization import BatchNorm1d, BatchNorm2d
+from convolith.nn.normalization import (
+    BatchNorm1d,
+    BatchNorm2d,
+    GroupNorm,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    LayerNorm,
+    LocalResponseNorm,
+)
 from convolith.nn.pooling import (
     AdaptiveAvgPool2d,
     AdaptiveMaxPool2d,
@@ -40,6 +48,7 @@ from convolith.nn.shape import Flatten, Identity
 __all__ = [
     "AdaptiveAvgPool2d",
     "AdaptiveMaxPool2d",
+    "AlphaDropout",
     "AvgPool2d",
     "BCELoss",
     "BCEWithLogitsLoss",
@@ -50,18 +59,25 @@ __all__ = [
     "Conv2d",
     "CrossEntropyLoss",
     "Dropout",
+    "Dropout1d",
+    "Dropout2d",
     "Flatten",
     "GlobalAvgPool2d",
     "GlobalMaxPool2d",
+    "GroupNorm",
     "Handle",
     "HingeEmbeddingLoss",
     "HingeLoss",
     "HuberLoss",
     "Identity",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
     "KLDivLoss",
     "L1Loss",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "LocalResponseNorm",
     "LogSoftmax",
     "MSELoss",
     "MaxPool2d",
@@ -78,6 +94,7 @@ __all__ = [
     "SmoothL1Loss",
     "Softmax",
     "SparseCategoricalCrossEntropyLoss",
+    "StochasticDepth",
     "Tanh",
     "functional",
     "fuse",

@@ -13,10 +13,15 @@ import numpy.typing as npt
 import convolith
 from convolith import metrics
 from convolith.data import (
+    CIFAR10,
+    CIFAR100,
     DataLoader,
     Digits,
+    FashionMNIST,
     Normalize,
+    RandomShift,
     TensorDataset,
+    augmentation,
     load_digits,
     load_mnist,
     random_split,
@@ -25,14 +30,20 @@ from convolith.nn import Module
 from convolith.tensor import Tensor, no_grad
 from convolith.train import build
 from convolith.train.checkpoint import load_checkpoint
-from convolith.train.settings import AUGMENTATIONS, Settings
+from convolith.train.settings import Settings
 from convolith.train.state import averages, load_arrays
 from convolith.train.trainer import Trainer
 
+SHIFT = 1
 VALIDATION = 0.05
 EVALUATION_BATCH = 500
 WORKERS = 2  # that feed a device
 
+_DATASETS: dict[str, Any] = {
+    "fashion_mnist": FashionMNIST,
+    "cifar10": CIFAR10,
+    "cifar100": CIFAR100,
+}
 _DIGITS = {"shape": [1, 28, 28], "classes": 10}  # what checkpoints that do not say are for
 
 
@@ -52,9 +63,22 @@ class Job:
         self.trainer.fit(self.train_loader, self.val_loader, self.settings.epochs)
 
 
-def load_data(directory: str | os.PathLike[str] | None) -> Digits:
-    """The MNIST files in `directory`, or the embedded digits if that is None."""
-    return load_digits() if directory is None else load_mnist(directory)
+def load_data(directory: str | os.PathLike[str] | None, dataset: str = "mnist") -> Digits:
+    """The training and test images of `dataset` in `directory`; the embedded digits if None.
+
+    Raises
+    ------
+    ValueError, OSError
+        If there is no directory and the dataset is not 'mnist', or its files cannot be used.
+    """
+    if directory is None:
+        if dataset != "mnist":
+            raise ValueError(f"{dataset}: its files are not embedded; data says where they are")
+        return load_digits()
+    if dataset == "mnist":
+        return load_mnist(directory)
+    training, test = (_DATASETS[dataset](directory, train=train) for train in (True, False))
+    return Digits(training.images, training.labels, test.images, test.labels)
 
 
 def prepare(
@@ -92,23 +116,24 @@ def prepare(
     ValueError, OSError
         If the data cannot be used.
     """
-    digits = load_data(settings.data)
+    digits = load_data(settings.data, settings.dataset)
     convolith.manual_seed(settings.seed)
     settings = build.resolved(settings)
     normalize = Normalize.fit(digits.train_images)
     images = TensorDataset(normalize(digits.train_images), digits.train_labels)
     training, validation = random_split(images, [1 - VALIDATION, VALIDATION])
+    labels = np.concatenate([digits.train_labels, digits.test_labels])
     data = {
         "shape": list(digits.train_images.shape[1:]),
-        "classes": max(10, int(digits.train_labels.max(initial=0)) + 1),
+        "classes": max(10, int(labels.max(initial=0)) + 1),
     }
     model = _network(settings, data).to(settings.device)
     optimizer = build.optimizer(settings, model)
     if workers is None:
         workers = 0 if settings.device == "cpu" else WORKERS
     feed: dict[str, Any] = {"num_workers": workers, "device": settings.device}
-    augment = AUGMENTATIONS[settings.augment]
-    loader = DataLoader(training, settings.batch_size, shuffle=True, transform=augment, **feed)
+    random = _random_changes(settings.augment, normalize)
+    loader = DataLoader(training, settings.batch_size, shuffle=True, **random, **feed)
     steps = -(-len(loader) // settings.accumulate)
     trainer = Trainer(
         model,
@@ -128,6 +153,14 @@ def prepare(
     )
     validating = DataLoader(validation, EVALUATION_BATCH, **feed)
     return Job(settings, trainer, loader, validating, digits, normalize)
+
+
+def _random_changes(name: str, normalize: Normalize) -> dict[str, Any]:
+    """What the loader of training images is told: black is no longer 0 in normalised images."""
+    if name == "shift":
+        return {"transform": RandomShift(SHIFT)}
+    black = normalize(np.zeros((1, len(normalize.mean), 1, 1)))
+    return {"augment": augmentation(name, float(black.mean()))}
 
 
 def _network(settings: Settings, data: Mapping[str, Any]) -> Module:

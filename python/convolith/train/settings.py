@@ -6,16 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from convolith import nn, optim
-from convolith.data import RandomShift
-from convolith.data.loader import Transform
+from convolith.data.augment.recipes import AUGMENTATIONS as PIPELINES
 from convolith.device import DEVICES, Device
 from convolith.models.choices import ACTIVATIONS
 from convolith.optim import lr_scheduler
 from convolith.train import options
 from convolith.train.options import choice, integer, option
 from convolith.train.trainer import PRECISIONS, Precision
-
-SHIFT = 1
 
 MODELS = ("lenet5", "mlp", "cnn", "perceptron")
 
@@ -45,7 +42,8 @@ LOSS_TARGETS = {
     "SmoothL1Loss": 0.0,
 }
 LOSSES: dict[str, Any] = {name: kind for name, kind in vars(nn).items() if name in LOSS_TARGETS}
-AUGMENTATIONS: dict[str, Transform | None] = {"shift": RandomShift(SHIFT), "none": None}
+DATASETS = ("mnist", "fashion_mnist", "cifar10", "cifar100")
+AUGMENTATIONS = ("shift", *PIPELINES)
 
 LEARNING_RATES = {"sgd": 0.05, "adam": 0.002}
 WEIGHT_DECAY = 5e-4
@@ -69,14 +67,18 @@ class Settings:
     dropout: float | None = option(
         None, options.SHARE, "of mlp and cnn; default 0 for mlp, 0.5 for cnn"
     )
+    dataset: str = option("mnist", choice(DATASETS), "what is in the folder; default mnist")
     data: str | None = option(
         None,
         options.TEXT,
-        "folder of the four MNIST files, gzipped or not; default: the embedded 10,000 training "
-        "and 2,000 test images",
+        "folder of the files of the dataset, packed or not; default: the embedded 10,000 training "
+        "and 2,000 test images of mnist",
     )
     augment: str = option(
-        "shift", choice(AUGMENTATIONS), "what is done to training images at random; default shift"
+        "shift",
+        choice(AUGMENTATIONS),
+        "what is done to training images at random: shift by up to a pixel, or "
+        "data.augment.augmentation; default shift",
     )
     epochs: int = option(20, integer(1), "default 20")
     batch_size: int = option(64, integer(1), "default 64")
