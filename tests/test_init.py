@@ -72,6 +72,7 @@ def test_constants() -> None:
 def test_gains() -> None:
     assert init.calculate_gain("tanh") == 5 / 3
     assert init.calculate_gain("relu") == math.sqrt(2)
+    assert init.calculate_gain("selu") == 3 / 4
     assert init.calculate_gain("leaky_relu", 1.0) == 1
     assert init.calculate_gain("leaky_relu") == math.sqrt(2 / 1.0001)
     with pytest.raises(ValueError, match="nonlinearity is 'swish', expected one of linear"):

@@ -36,6 +36,7 @@ SENTINEL = 42
 # Float32 beside halves.
 WIDE = {
     "batch_norm": ("weight", "bias", "running_mean", "running_var", "mean", "invstd"),
+    "prelu": ("weight",),
     "scale": ("factor", "found_inf"),
 }
 CHECKED_ELEMENTS = 20_000  # larger cases take too long in the checked emulation

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convolith import reference
 from convolith.device import bfloat16
 
 Array = NDArray[Any]
@@ -129,6 +130,12 @@ def _sum_along_dim(a: Arguments, results: Sequence[Array]) -> list[Any]:
     return [largest(a["dy"]) + largest(np.abs(a["dy"]).sum(axis=a["dim"]))]
 
 
+def _prelu_backward(a: Arguments, results: Sequence[Array]) -> list[Any]:
+    # Slopes have their part below 0.
+    dx, dweight = reference.prelu_backward(np.abs(a["dy"]), -np.abs(a["x"]), np.abs(a["weight"]))
+    return [dx + np.abs(a["dy"]), largest(dweight)]
+
+
 # Where cancellation hides in the formula. Elsewhere the reference, given absolute values, adds up
 # the absolute terms by itself.
 _MAGNITUDES: dict[str, Callable[[Arguments, Sequence[Array]], list[Any]]] = {
@@ -141,6 +148,9 @@ _MAGNITUDES: dict[str, Callable[[Arguments, Sequence[Array]], list[Any]]] = {
     "softmax_cross_entropy_forward": _cross_entropy_forward,
     "softmax_cross_entropy_backward": _cross_entropy_backward,
     "tanh_backward": lambda a, results: [np.abs(a["dy"]) * (1 + a["y"] ** 2)],
+    "logsigmoid_forward": lambda a, results: [1 + np.abs(a["x"])],  # of -|x| it is the larger one
+    "logsigmoid_backward": lambda a, results: [np.abs(a["dy"])],
+    "prelu_backward": _prelu_backward,
 }
 
 

@@ -1,7 +1,30 @@
 """Networks: modules, layers, functions, initial values, with PyTorch's names and defaults."""
 
 from convolith.nn import functional, init
-from convolith.nn.activation import LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
+from convolith.nn.activation import (
+    ELU,
+    GELU,
+    SELU,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    LeakyReLU,
+    LogSigmoid,
+    LogSoftmax,
+    Maxout,
+    Mish,
+    PReLU,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Softsign,
+    Step,
+    Swish,
+    Tanh,
+)
 from convolith.nn.container import ModuleList, Sequential
 from convolith.nn.conv import Conv2d
 from convolith.nn.dropout import Dropout
@@ -22,6 +45,9 @@ from convolith.nn.pooling import (
 from convolith.nn.shape import Flatten, Identity
 
 __all__ = [
+    "ELU",
+    "GELU",
+    "SELU",
     "AdaptiveAvgPool2d",
     "AdaptiveMaxPool2d",
     "AvgPool2d",
@@ -35,19 +61,32 @@ __all__ = [
     "GlobalAvgPool2d",
     "GlobalMaxPool2d",
     "Handle",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardtanh",
     "Identity",
     "LeakyReLU",
     "Linear",
+    "LogSigmoid",
     "LogSoftmax",
     "MaxPool2d",
+    "Maxout",
     "MinPool2d",
+    "Mish",
     "Module",
     "ModuleList",
+    "PReLU",
     "Parameter",
     "ReLU",
+    "ReLU6",
     "Sequential",
+    "SiLU",
     "Sigmoid",
     "Softmax",
+    "Softplus",
+    "Softsign",
+    "Step",
+    "Swish",
     "Tanh",
     "functional",
     "fuse",

@@ -22,6 +22,7 @@ _GAINS = {
     "sigmoid": 1.0,
     "tanh": 5 / 3,
     "relu": math.sqrt(2),
+    "selu": 3 / 4,
 }
 
 
@@ -35,7 +36,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     Parameters
     ----------
     nonlinearity : str
-        'linear', 'conv2d', 'sigmoid', 'tanh', 'relu' or 'leaky_relu'.
+        'linear', 'conv2d', 'sigmoid', 'tanh', 'relu', 'selu' or 'leaky_relu'.
     param : float, optional
         The negative slope of 'leaky_relu'; 0.01 if not given.
 

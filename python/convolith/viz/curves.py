@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Sequence
 from typing import Any
 
-from convolith.train.files import write_atomically
+from convolith.viz._pictures import new_figure, save
 
 _TRAINING, _VALIDATION = "#3b6ea8", "#d9822b"
 
@@ -26,15 +25,9 @@ def curves(history: Sequence[dict[str, Any]], path: str | os.PathLike[str]) -> N
     ImportError
         If matplotlib is missing.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-        from matplotlib.ticker import MaxNLocator
-    except ImportError as error:
-        raise ImportError('curves need matplotlib: pip install "convolith[plot]"') from error
+    figure = new_figure("curves", (10, 4))
+    from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    FigureCanvasAgg(figure)
     epochs = [row["epoch"] for row in history]
     panels = (("loss", "mean loss", 1), ("accuracy", "accuracy, %", 100))
     for axes, (key, label, unit) in zip(figure.subplots(1, 2), panels, strict=True):
@@ -54,6 +47,4 @@ def curves(history: Sequence[dict[str, Any]], path: str | os.PathLike[str]) -> N
         axes.grid(axis="y", color="#dddddd")
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=150)
-    write_atomically(path, picture.getvalue())
+    save(figure, path)
