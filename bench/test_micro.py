@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from convolith import primitives
+from convolith.reference.elementwise import ACTIVATIONS
 
 CONV_X, CONV_W, CONV_Y = (8, 64, 28, 28), (64, 64, 3, 3), (8, 64, 28, 28)
 PLANES, HALVED, PLANE_1 = (16, 64, 56, 56), (16, 64, 28, 28), (16, 64, 1, 1)
@@ -76,14 +77,12 @@ CALLS: dict[str, Callable[[Draw], Arguments]] = {
     "linear_backward_input": positional((N, O), (O, I)),
     "linear_backward_weight": positional((N, O), (N, I)),
     "linear_backward_bias": positional((N, O)),
-    "relu_forward": positional(PLANES),
-    "relu_backward": positional(PLANES, PLANES),
-    "leaky_relu_forward": positional(PLANES),
-    "leaky_relu_backward": positional(PLANES, PLANES),
-    "sigmoid_forward": positional(PLANES),
-    "sigmoid_backward": positional(PLANES, PLANES),
-    "tanh_forward": positional(PLANES),
-    "tanh_backward": positional(PLANES, PLANES),
+    **{f"{name}_forward": positional(PLANES) for name in ACTIVATIONS},
+    **{f"{name}_backward": positional(PLANES, PLANES) for name in ACTIVATIONS},
+    "prelu_forward": positional(PLANES, (64,)),
+    "prelu_backward": positional(PLANES, PLANES, (64,)),
+    "maxout_forward": lambda draw: ((draw(*PLANES), 2), {}),
+    "maxout_backward": lambda draw: ((draw(16, 32, 56, 56), draw(*PLANES), 2), {}),
     "add_forward": positional(PLANES, PLANES),
     "concat_forward": lambda draw: (([draw(*HALVED), draw(*HALVED)],), {}),
     "concat_backward": lambda draw: ((draw(*HALVED), [32, 32]), {}),

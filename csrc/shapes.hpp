@@ -23,9 +23,20 @@ struct Map {
   std::int64_t n;
 };
 
-struct LeakyRelu {
+// The same of an activation, whose parameters are a and b in the order of activations.inc.
+struct ActivationMap {
   std::int64_t n;
-  double negative_slope;
+  double a, b;
+};
+
+// x (N, C, L) with a slope for each of C channels; C is 1 where one slope serves all.
+struct Prelu {
+  std::int64_t N, C, L;
+};
+
+// x (N, K * pieces, L) to y (N, K, L): the largest of `pieces` neighbouring channels.
+struct Maxout {
+  std::int64_t N, K, L, pieces;
 };
 
 // Correlation of x (N, C, H, W) with w (K, C/G, R, S) into y (N, K, P, Q), which ends with `activation`.

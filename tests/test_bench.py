@@ -9,6 +9,7 @@ import pytest
 
 import convolith
 from convolith import reference
+from convolith.reference.elementwise import ACTIVATIONS
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "bench"))
@@ -17,6 +18,7 @@ import compare  # noqa: E402
 import conv  # noqa: E402
 import gpu  # noqa: E402
 import measure  # noqa: E402
+import operations  # noqa: E402
 import test_micro  # noqa: E402
 
 # Billions of multiply-adds for one image, as torchvision and the papers give them, and those of
@@ -43,6 +45,11 @@ def test_shapes_are_the_whole_network(suite: str) -> None:
 
 def test_every_primitive_has_a_micro_benchmark() -> None:
     assert set(test_micro.CALLS) == set(reference.__all__)
+
+
+def test_every_activation_is_compared() -> None:
+    compared = {name.split()[0] for name in operations.OPS}
+    assert {*ACTIVATIONS, "prelu", "maxout"} <= compared
 
 
 def load_halves(denominator: int) -> measure.Prepare:

@@ -45,9 +45,26 @@ class Branching(nn.Module):
 
 POINTWISE = {
     "relu": F.relu,
+    "relu6": lambda x: F.relu6(5 * x),
     "leaky_relu": lambda x: F.leaky_relu(x, 0.3),
+    "prelu": lambda x: F.prelu(x, Tensor(np.array([0.3]))),
+    "hardtanh": lambda x: F.hardtanh(x, -0.51, 1.7),
+    "hardsigmoid": lambda x: F.hardsigmoid(3 * x),
+    "hardswish": lambda x: F.hardswish(3 * x),
+    "step": lambda x: F.step(x) * x,
+    "elu": lambda x: F.elu(x, 0.7),
+    "selu": F.selu,
     "sigmoid": F.sigmoid,
+    "logsigmoid": F.logsigmoid,
     "tanh": F.tanh,
+    "softsign": F.softsign,
+    "softplus": lambda x: F.softplus(x, 2.0, 3.3),
+    "silu": lambda x: F.silu(x, 1.5),
+    "mish": F.mish,
+    "gelu": F.gelu,
+    "gelu_tanh": lambda x: F.gelu(x, "tanh"),
+    "maxout": lambda x: F.maxout(x, 3),
+    "identity": F.identity,
     "softmax": lambda x: F.softmax(x, 1),
     "log_softmax": lambda x: F.log_softmax(x, 1),
     "flatten": lambda x: F.flatten(x, 1),
@@ -166,8 +183,24 @@ LAYERS: dict[str, tuple[nn.Module, Callable[[np.ndarray], Any]]] = {
     "GlobalMaxPool2d": (nn.GlobalMaxPool2d(), lambda x: x.max((2, 3), keepdims=True)),
     "ReLU": (nn.ReLU(), lambda x: np.maximum(x, 0)),
     "LeakyReLU": (nn.LeakyReLU(), lambda x: np.where(x > 0, x, 0.01 * x)),
+    "ReLU6": (nn.ReLU6(), lambda x: np.clip(x, 0, 6)),
+    "PReLU": (nn.PReLU(3, 0.3, np.float64), lambda x: np.where(x > 0, x, 0.3 * x)),
+    "Hardtanh": (nn.Hardtanh(-0.5), lambda x: np.clip(x, -0.5, 1)),
+    "Hardsigmoid": (nn.Hardsigmoid(), lambda x: np.clip(x / 6 + 0.5, 0, 1)),
+    "Hardswish": (nn.Hardswish(), lambda x: x * np.clip(x / 6 + 0.5, 0, 1)),
+    "Step": (nn.Step(), lambda x: np.heaviside(x, 0)),
+    "ELU": (nn.ELU(0.7), lambda x: np.where(x > 0, x, 0.7 * np.expm1(x))),
+    "SELU": (nn.SELU(), reference.selu_forward),
     "Sigmoid": (nn.Sigmoid(), lambda x: 1 / (1 + np.exp(-x))),
+    "LogSigmoid": (nn.LogSigmoid(), lambda x: -np.log1p(np.exp(-x))),
     "Tanh": (nn.Tanh(), np.tanh),
+    "Softsign": (nn.Softsign(), lambda x: x / (1 + np.abs(x))),
+    "Softplus": (nn.Softplus(2), lambda x: np.log1p(np.exp(2 * x)) / 2),
+    "SiLU": (nn.SiLU(), lambda x: x / (1 + np.exp(-x))),
+    "Swish": (nn.Swish(1.5), lambda x: x / (1 + np.exp(-1.5 * x))),
+    "Mish": (nn.Mish(), lambda x: x * np.tanh(np.log1p(np.exp(x)))),
+    "GELU": (nn.GELU(), reference.gelu_forward),
+    "Maxout": (nn.Maxout(3), lambda x: x.max(1, keepdims=True)),
     "Softmax": (nn.Softmax(1), lambda x: np.exp(x) / np.exp(x).sum(1, keepdims=True)),
     "LogSoftmax": (nn.LogSoftmax(), lambda x: x - np.log(np.exp(x).sum(-1, keepdims=True))),
     "Flatten": (nn.Flatten(), lambda x: x.reshape(len(x), -1)),
@@ -181,6 +214,37 @@ def test_layers_compute_what_they_say(name: str) -> None:
     x = RNG.normal(size=(2, 3, 6, 4))
     np.testing.assert_allclose(layer(Tensor(x)), expected(x), rtol=1e-10, atol=1e-12)
     assert repr(layer).startswith(f"{name}(")
+
+
+def test_activations_print_their_options() -> None:
+    assert repr(nn.ReLU()) == "ReLU()"
+    assert repr(nn.Softplus(2.0)) == "Softplus(beta=2.0, threshold=20.0)"
+    assert repr(nn.GELU("tanh")) == "GELU(approximate='tanh')"
+    assert repr(nn.PReLU(8)) == "PReLU(num_parameters=8)"
+
+
+@pytest.mark.parametrize("slopes", [1, 3])
+def test_prelu_learns_its_slopes(slopes: int) -> None:
+    layer = nn.PReLU(slopes, dtype=np.float64)
+    assert layer.weight.numpy().tolist() == [0.25] * slopes
+    x = Tensor(distinct(2, 3, 4, 5), requires_grad=True)
+    assert_gradients(lambda: (layer(x) * layer(x)).sum(), [x, *layer.parameters()])
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: nn.PReLU(0), "PReLU: num_parameters is 0, expected at least 1"),
+        (lambda: nn.Maxout(0), "Maxout: pieces is 0, expected at least 1"),
+        (
+            lambda: nn.PReLU(4)(Tensor(np.ones((2, 3), np.float32))),
+            r"prelu: weight must be \(3,\), got \(4,\)",
+        ),
+    ],
+)
+def test_activations_refuse_sizes(build: Callable[[], Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build()
 
 
 def test_pooling_returns_indices() -> None:

@@ -39,6 +39,7 @@ WIDE = {
     "group_norm": ("weight", "bias", "mean", "invstd"),
     "instance_norm": ("weight", "bias", "running_mean", "running_var", "mean", "invstd"),
     "layer_norm": ("weight", "bias", "mean", "invstd"),
+    "prelu": ("weight",),
     "scale": ("factor", "found_inf"),
 }
 CHECKED_ELEMENTS = 20_000  # larger cases take too long in the checked emulation

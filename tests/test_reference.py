@@ -5,6 +5,7 @@ Also a few values worked out by hand, so that the reference does not only agree 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.random import Generator
 
+from cases.activation import ACTIVATIONS
 from convolith import _C, reference
 from convolith.reference.dropout import philox4x32
 from tolerance import DIFFERENCE_ERROR, DIFFERENCE_STEP, largest, tolerance
@@ -260,33 +262,49 @@ def local_response_norm_backward(p: Any, rng: Generator) -> Iterator[Check]:
         )
 
 
-@checks
-def relu_backward(p: Any, rng: Generator) -> Iterator[Check]:
-    x = rng.standard_normal((3, 7))
-    yield p.relu_forward, x, lambda dy: p.relu_backward(dy, p.relu_forward(x))
+def elementwise(name: str, options: list[dict[str, Any]], kept: str) -> None:
+    """Activations; no random value is within a step of where one has a corner."""
+
+    def function(p: Any, rng: Generator) -> Iterator[Check]:
+        forward, backward = getattr(p, f"{name}_forward"), getattr(p, f"{name}_backward")
+        x = 3 * rng.standard_normal((5, 7))
+        for o in options:
+            saved = x if kept == "x" else forward(x, **o)
+            yield (
+                lambda x, o=o: forward(x, **o),
+                x,
+                lambda dy, o=o, saved=saved: backward(dy, saved, **o),
+            )
+
+    CHECKS[f"{name}_backward"] = function
+
+
+for _name, _options in ACTIVATIONS.items():
+    _kept = list(inspect.signature(getattr(reference, f"{_name}_backward")).parameters)[1]
+    elementwise(_name, _options, _kept)
 
 
 @checks
-def leaky_relu_backward(p: Any, rng: Generator) -> Iterator[Check]:
-    x = rng.standard_normal((3, 7))
-    for slope in (0.01, 0.3):
+def prelu_backward(p: Any, rng: Generator) -> Iterator[Check]:
+    for shape, slopes in (((3, 7), 1), ((3, 7), 7), ((2, 3, 4), 3)):
+        x, w = rng.standard_normal(shape), rng.standard_normal(slopes)
+
+        def backward(i: int, x: Array = x, w: Array = w) -> Callable[[Array], Array]:
+            return lambda dy: p.prelu_backward(dy, x, w)[i]
+
+        yield lambda x, w=w: p.prelu_forward(x, w), x, backward(0)
+        yield lambda w, x=x: p.prelu_forward(x, w), w, backward(1)
+
+
+@checks
+def maxout_backward(p: Any, rng: Generator) -> Iterator[Check]:
+    for shape, pieces in (((3, 6), 2), ((2, 6, 5), 3)):
+        x = rng.standard_normal(shape)
         yield (
-            lambda x, s=slope: p.leaky_relu_forward(x, s),
+            lambda x, n=pieces: p.maxout_forward(x, n),
             x,
-            lambda dy, s=slope: p.leaky_relu_backward(dy, x, s),
+            lambda dy, x=x, n=pieces: p.maxout_backward(dy, x, n),
         )
-
-
-@checks
-def sigmoid_backward(p: Any, rng: Generator) -> Iterator[Check]:
-    x = rng.standard_normal((3, 7))
-    yield p.sigmoid_forward, x, lambda dy: p.sigmoid_backward(dy, p.sigmoid_forward(x))
-
-
-@checks
-def tanh_backward(p: Any, rng: Generator) -> Iterator[Check]:
-    x = rng.standard_normal((3, 7))
-    yield p.tanh_forward, x, lambda dy: p.tanh_backward(dy, p.tanh_forward(x))
 
 
 def softmax_like(kind: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convolith import reference
 from convolith.device import bfloat16
 
 Array = NDArray[Any]
@@ -219,6 +220,12 @@ def _mix_images_forward(a: Arguments, results: Sequence[Array]) -> list[Any]:
     return [x + x[a["partners"]]]
 
 
+def _prelu_backward(a: Arguments, results: Sequence[Array]) -> list[Any]:
+    # Slopes have their part below 0.
+    dx, dweight = reference.prelu_backward(np.abs(a["dy"]), -np.abs(a["x"]), np.abs(a["weight"]))
+    return [dx + np.abs(a["dy"]), largest(dweight)]
+
+
 # Where cancellation hides in the formula. Elsewhere the reference, given absolute values, adds up
 # the absolute terms by itself.
 _MAGNITUDES: dict[str, Callable[[Arguments, Sequence[Array]], list[Any]]] = {
@@ -258,6 +265,9 @@ _MAGNITUDES: dict[str, Callable[[Arguments, Sequence[Array]], list[Any]]] = {
     "standardize_images_forward": _standardize_images_forward,
     "mix_images_forward": _mix_images_forward,
     "tanh_backward": lambda a, results: [np.abs(a["dy"]) * (1 + a["y"] ** 2)],
+    "logsigmoid_forward": lambda a, results: [1 + np.abs(a["x"])],  # of -|x| it is the larger one
+    "logsigmoid_backward": lambda a, results: [np.abs(a["dy"])],
+    "prelu_backward": _prelu_backward,
 }
 
 

@@ -48,15 +48,12 @@ Array linear_backward_input(const Array& dy, const Array& w, const MaybeTarget& 
 Array linear_backward_weight(const Array& dy, const Array& x, const MaybeTarget& out);
 Array linear_backward_bias(const Array& dy, const MaybeTarget& out);
 
-// activation.cpp: element-wise, any shape
-Array relu_forward(const Array& x, const MaybeTarget& out);
-Array relu_backward(const Array& dy, const Array& y, const MaybeTarget& out);
-Array leaky_relu_forward(const Array& x, const Real& negative_slope, const MaybeTarget& out);
-Array leaky_relu_backward(const Array& dy, const Array& x, const Real& negative_slope, const MaybeTarget& out);
-Array sigmoid_forward(const Array& x, const MaybeTarget& out);
-Array sigmoid_backward(const Array& dy, const Array& y, const MaybeTarget& out);
-Array tanh_forward(const Array& x, const MaybeTarget& out);
-Array tanh_backward(const Array& dy, const Array& y, const MaybeTarget& out);
+// prelu.cpp: x (N, C, *) and weight (C), or x of any shape and weight (1); maxout.cpp: x (N, K * pieces, *), y (N, K,
+// *). The other activations are in activation.hpp.
+Array prelu_forward(const Array& x, const Array& weight, const MaybeTarget& out);
+Arrays prelu_backward(const Array& dy, const Array& x, const Array& weight, const MaybeTargets& out);
+Array maxout_forward(const Array& x, const Int& pieces, const MaybeTarget& out);
+Array maxout_backward(const Array& dy, const Array& x, const Int& pieces, const MaybeTarget& out);
 
 // pool2d.cpp: x (N, C, H, W), y and indices (N, C, P, Q)
 Arrays max_pool2d_forward(const Array& x, const PairArg& kernel_size, const std::optional<PairArg>& stride,

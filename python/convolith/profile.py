@@ -17,6 +17,7 @@ import numpy as np
 
 from convolith import _C, emu, primitives
 from convolith.device import Array, to_device, zeros_like
+from convolith.reference.elementwise import ACTIVATIONS
 
 Counts = dict[str, Any]
 
@@ -103,11 +104,10 @@ _ARGUMENTS: dict[str, Callable[[Options], Arguments]] = {
     "linear_forward": lambda o: ((_x(o), _w(o)), {}),
     "linear_backward_input": lambda o: ((_linear_output(o), _w(o)), {}),
     "linear_backward_weight": lambda o: ((_linear_output(o), _x(o)), {}),
-    **{f"{f}_forward": lambda o: ((_x(o),), {}) for f in ("relu", "leaky_relu", "sigmoid", "tanh")},
-    **{
-        f"{f}_backward": lambda o: ((_x(o), _x(o)), {})
-        for f in ("relu", "leaky_relu", "sigmoid", "tanh")
-    },
+    **{f"{f}_forward": lambda o: ((_x(o),), {}) for f in ACTIVATIONS},
+    **{f"{f}_backward": lambda o: ((_x(o), _x(o)), {}) for f in ACTIVATIONS},
+    "prelu_forward": lambda o: ((_x(o), _vector(o)), {}),
+    "prelu_backward": lambda o: ((_x(o), _x(o), _vector(o)), {}),
     "add_forward": lambda o: ((_x(o), _x(o)), {}),
     "dropout_forward": lambda o: ((_x(o),), {"p": 0.5, "seed": 0, "offset": 0}),
     "max_pool2d_forward": lambda o: ((_x(o),), o.window),

@@ -1,5 +1,6 @@
 """Pictures; they need matplotlib, an extra: ``pip install "convolith[plot]"``."""
 
+from convolith.viz.activation_functions import activation_functions
 from convolith.viz.confusion import confusion
 from convolith.viz.curves import curves
 from convolith.viz.landscape import landscape, loss_landscape
@@ -8,6 +9,7 @@ from convolith.viz.mistakes import mistakes
 from convolith.viz.training import gradient_flow, lr_curve
 
 __all__ = [
+    "activation_functions",
     "confusion",
     "curves",
     "feature_maps",
