@@ -29,7 +29,7 @@ def test_lines_are_function_and_derivative(tmp_path: Path) -> None:
     for axes, name in zip(figure.axes, names, strict=False):
         function, derivative = (line.get_xydata() for line in axes.lines[2:])
         x = function[:, 0]
-        assert (x[0], x[-1]) == (-5, 5)
+        assert (x[0], x[-1]) == (-7, 7)
         slopes = getattr(reference, f"{name}_backward")(np.ones_like(x), x)
         expected = (getattr(reference, f"{name}_forward")(x), slopes)
         for line, values in zip((function, derivative), expected, strict=True):

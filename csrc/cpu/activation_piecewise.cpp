@@ -75,7 +75,7 @@ struct Hardsigmoid {
   }
 };
 
-// x hardsigmoid(x), where -infinity counts as -3; from the second derivative on it has steps at -3 and 3.
+// x hardsigmoid(x), where -infinity counts as -3
 struct Hardswish {
   template <class V>
   static CONVOLITH_INLINE V value(V x, auto...) {

@@ -16,7 +16,7 @@ from convolith.tensor import Tensor
 from convolith.viz._pictures import new_figure, save
 
 _FUNCTION, _DERIVATIVE = "#3b6ea8", "#d9822b"
-_COLUMNS, _REACH = 4, 5.0
+_COLUMNS, _REACH = 4, 7.0
 
 
 def _value_and_slope(
@@ -33,7 +33,7 @@ def _value_and_slope(
 def activation_functions(
     names: Sequence[str] | None = None, path: str | os.PathLike[str] | None = None
 ) -> Any:
-    """Draw activation functions and their derivatives between -5 and 5, a panel each.
+    """Draw activation functions and their derivatives between -7 and 7, a panel each.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def activation_functions(
         y, slope = _value_and_slope(name, x)
         axes.axhline(0, color="#888888", linewidth=0.8)
         axes.axvline(0, color="#888888", linewidth=0.8)
-        axes.plot(x, y, color=_FUNCTION, linewidth=2, label=name)
+        axes.plot(x, y, color=_FUNCTION, linewidth=2, label="function")
         axes.plot(x, slope, color=_DERIVATIVE, linewidth=1.5, label="derivative")
         axes.set_title(name, loc="left", fontsize=11)
         axes.grid(color="#dddddd")
