@@ -1,6 +1,8 @@
-// exp and what is made of it, and log, over Lanes.  Right at infinities, NaN, overflow and underflow (log: see there).
+// exp and what is made of it, log, and the normal distribution, over Lanes.  Right at infinities, NaN, overflow and
+// underflow (log: see there).
 // Measured against long double on millions of arguments, exp is at most 1.04 ulp off, sigmoid 2.5, tanh 2.6 and log
-// 0.82, in either type.
+// 0.82, in either type; against 40 digits on thousands, relative to the result, expm1 0.7 epsilon, log1p 1.1 and the
+// normal probability 2.7.
 //
 // Range reduction of Cody & Waite, "Software Manual for the Elementary Functions" (1980), chapter 6: x = n ln 2 + r,
 // |r| <= ln 2 / 2, with ln 2 in two pieces; then e^x = 2^n (1 + expm1(r)), expm1 by its Taylor polynomial.
@@ -69,6 +71,14 @@ CONVOLITH_INLINE Lanes<T> exp_of_negative(Lanes<T> x) {
   return (e.m + Lanes<T>(T(1))) * power_of_two(e.n, lift) * Lanes<T>(back);
 }
 
+// e^x - 1 for x <= 0 or NaN; below the bound it is -1.
+template <class T>
+CONVOLITH_INLINE Lanes<T> expm1_of_negative(Lanes<T> x) {
+  const Reduced<T> e = reduce_exp(max(Lanes<T>(T(-40)), x));
+  const Lanes<T> scale = power_of_two(e.n);
+  return fma(scale, e.m, scale - Lanes<T>(T(1)));
+}
+
 // 1 / (1 + e^-x), from e^-|x| so that nothing overflows and small results keep their digits.
 template <class T>
 CONVOLITH_INLINE Lanes<T> sigmoid(Lanes<T> x) {
@@ -114,6 +124,46 @@ template <class T>
 CONVOLITH_INLINE Lanes<T> log1p(Lanes<T> x) {
   const Lanes<T> one(T(1)), u = one + x;
   return log(u) + (x - (u - one)) / u;
+}
+
+// Of the normal distribution at x: e^(-x^2 / 2) / sqrt(2 pi), and the probability of less than x.
+template <class T>
+struct Normal {
+  Lanes<T> density, probability;
+};
+
+// The probability of more than a > 0 is e^(-a^2 / 2) / (a + 4) times a smooth function of s = (a - 4) / (a + 4), which
+// is this series in Chebyshev's polynomials of s: the idea of Shepherd & Laframboise, "Chebyshev approximation of
+// (1 + 2x) exp(x^2) erfc x in 0 <= x < infinity" (1981), who take other constants.  Interpolated with 40 digits.
+constexpr double normal_tail[] = {
+    0.970451204566076544846,     -0.751708816839570531395,    0.22219355567525103402,      -0.0485177532604460861186,
+    0.0069259204962424803924,    -0.000320598474398149953509, -0.000100547391632106783934, 0.000018903369019706963612,
+    1.01035688547463105508e-6,   -6.14533474939782390637e-7,  -3.38102012006917564081e-9,  2.06865080617428340777e-8,
+    -1.12826036324695063949e-10, -7.77401522838869426052e-10, -9.94142419140470748395e-12, 3.17448294985830278408e-11,
+    1.84248068447049402215e-12,  -1.31286164667109654062e-12, -1.74153626526548135743e-13, 4.90727403170442410382e-14,
+    1.29313843261655762083e-14,  -1.21806635217263413319e-15, -8.05214737262093300858e-16, -2.86049414426162114121e-17,
+    4.05706442433535414472e-17};
+
+// The series by Clenshaw's recurrence (1955).  e^(-x^2 / 2) with what rounding x^2 has lost, where there is a fused
+// multiply-add; where there is none it is x^2 / 4 ulp off.  Beyond the bound it is 0.
+template <class T>
+CONVOLITH_INLINE Normal<T> normal(Lanes<T> x) {
+  constexpr int degree = sizeof(T) == 4 ? 11 : 24;
+  const Lanes<T> one(T(1)), four(T(4)), half(T(0.5)), zero(T(0));
+  const Lanes<T> a = min(Lanes<T>(T(40)), copy_sign(x, one)), inverse = one / (a + four);
+  const Lanes<T> s = (a - four) * inverse, twice = s + s;
+  Lanes<T> sum = zero, before = zero;
+  for (int k = degree; k >= 1; --k) {
+    const Lanes<T> next = fma(twice, sum, Lanes<T>(static_cast<T>(normal_tail[k])) - before);
+    before = sum;
+    sum = next;
+  }
+  sum = fma(s, sum, Lanes<T>(static_cast<T>(normal_tail[0])) - before);
+  Lanes<T> same = a;
+  for (auto& r : same.v) r = in_register(r);  // or the compiler takes the product below for the one that is rounded
+  const Lanes<T> square = a * a, lost = fma(a, same, zero - square);
+  const Lanes<T> e = exp_of_negative(Lanes<T>(T(-0.5)) * square) * (one - half * lost), tail = e * sum * inverse;
+  return {e * Lanes<T>(T(0.39894228040143267794)), where_greater(zero, x, tail, one - tail)};
 }
 
 }  // namespace convolith::CONVOLITH_ISA
