@@ -229,7 +229,7 @@ __global__ void finish_kernel(int n, double divisor, bool root, const double* pa
   if (threadIdx.x == 0) loss[0] = static_cast<T>(root ? sqrtf(value) : value);
 }
 
-// dloss (n), or one value and dloss_step 0; root (1) or null; dx (n)
+// dloss (n), or one value if the loss was reduced; root (1) or null; dx (n)
 template <class Member, class T>
 __global__ void backward_kernel(std::int64_t n, Member member, Inputs<T> inputs, bool reduced, float divisor,
                                 const T* dloss, const T* root, T* dx) {

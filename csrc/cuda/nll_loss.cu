@@ -31,8 +31,8 @@ __global__ void forward_kernel(std::int64_t positions, ClassWeights<T> weights, 
   if (threadIdx.x == 0) parts[blockIdx.x] = part;
 }
 
-// dloss (positions), or one value and dloss_step 0, to be divided by `divisor`, or by the sum of the weights of parts
-// (n); dx (positions, C), which is 0 but at the labels
+// dloss (positions), or one value and dloss_step 0, which the sum of the weights of parts (n), if there are any,
+// divides; dx (positions, C), which is 0 but at the labels
 template <class T>
 __global__ void backward_kernel(std::int64_t positions, ClassWeights<T> weights, int dloss_step, unsigned n,
                                 const Part* parts, const T* dloss, const std::int64_t* labels, T* dx) {

@@ -236,7 +236,7 @@ class MultiMarginLoss(_Loss):
 
 
 class KLDivLoss(_Loss):
-    """Kullback-Leibler divergence of logarithms of probabilities from a target."""
+    """Kullback-Leibler divergence of a target from logarithms of probabilities."""
 
     function = staticmethod(F.kl_div)
     options = ("reduction", "log_target")

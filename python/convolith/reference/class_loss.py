@@ -263,7 +263,7 @@ def kl_div_forward(
     log_target: bool = False,
     out: Floats | None = None,
 ) -> Floats:
-    """Kullback-Leibler divergence between a target and the distribution of logarithm x.
+    """Kullback-Leibler divergence of a target from the distribution whose logarithms are x.
 
     Parameters
     ----------

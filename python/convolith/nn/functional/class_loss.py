@@ -225,7 +225,7 @@ def kl_div(
     reduction: BatchReduction = "mean",
     log_target: bool = False,
 ) -> Tensor:
-    """Kullback-Leibler divergence of `input` from `target`, element by element.
+    """Kullback-Leibler divergence of `target` from `input`, element by element.
 
     Parameters
     ----------
