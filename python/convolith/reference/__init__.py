@@ -35,6 +35,9 @@ from convolith.reference.conv2d import (
     conv2d_backward_weight,
     conv2d_forward,
 )
+from convolith.reference.conv_transpose2d import (
+    conv_transpose2d_forward,
+)
 from convolith.reference.dropout import (
     dropout_backward,
     dropout_forward,
@@ -49,9 +52,25 @@ from convolith.reference.loss import (
     softmax_cross_entropy_backward,
     softmax_cross_entropy_forward,
 )
+from convolith.reference.lp_pool2d import (
+    lp_pool2d_backward,
+    lp_pool2d_forward,
+)
+from convolith.reference.max_unpool2d import (
+    max_unpool2d_backward,
+    max_unpool2d_forward,
+)
 from convolith.reference.optimizer import (
     adam_step,
     sgd_step,
+)
+from convolith.reference.patches import (
+    fold_forward,
+    local_linear_backward_bias,
+    local_linear_backward_input,
+    local_linear_backward_weight,
+    local_linear_forward,
+    unfold_forward,
 )
 from convolith.reference.pool2d import (
     avg_pool2d_backward,
@@ -60,6 +79,12 @@ from convolith.reference.pool2d import (
     max_pool2d_forward,
     min_pool2d_backward,
     min_pool2d_forward,
+)
+from convolith.reference.resample import (
+    interpolate2d_backward,
+    interpolate2d_forward,
+    pad2d_backward,
+    pad2d_forward,
 )
 from convolith.reference.scale import (
     scale_forward,
@@ -95,26 +120,40 @@ __all__ = [
     "conv2d_backward_input",
     "conv2d_backward_weight",
     "conv2d_forward",
+    "conv_transpose2d_forward",
     "dropout_backward",
     "dropout_forward",
     "flatten_backward",
     "flatten_forward",
+    "fold_forward",
     "global_avg_pool2d_backward",
     "global_avg_pool2d_forward",
     "global_max_pool2d_backward",
     "global_max_pool2d_forward",
+    "interpolate2d_backward",
+    "interpolate2d_forward",
     "leaky_relu_backward",
     "leaky_relu_forward",
     "linear_backward_bias",
     "linear_backward_input",
     "linear_backward_weight",
     "linear_forward",
+    "local_linear_backward_bias",
+    "local_linear_backward_input",
+    "local_linear_backward_weight",
+    "local_linear_forward",
     "log_softmax_backward",
     "log_softmax_forward",
+    "lp_pool2d_backward",
+    "lp_pool2d_forward",
     "max_pool2d_backward",
     "max_pool2d_forward",
+    "max_unpool2d_backward",
+    "max_unpool2d_forward",
     "min_pool2d_backward",
     "min_pool2d_forward",
+    "pad2d_backward",
+    "pad2d_forward",
     "relu_backward",
     "relu_forward",
     "scale_forward",
@@ -127,4 +166,5 @@ __all__ = [
     "softmax_forward",
     "tanh_backward",
     "tanh_forward",
+    "unfold_forward",
 ]
