@@ -73,7 +73,8 @@ INSTANTIATE(local_linear_forward)
 // dy (N, L, O), w (L, I, O), dx (N, L, I)
 template <class T>
 void local_linear_backward_input(const LocalLinear& p, const T* dy, const T* w, T* dx) {
-  at_positions("local_linear_backward_input", ceil_div(p.N, images), 1, p.L, p.I, LocalMap<T, true>{p, dy, w, nullptr, dx});
+  at_positions("local_linear_backward_input", ceil_div(p.N, images), 1, p.L, p.I,
+               LocalMap<T, true>{p, dy, w, nullptr, dx});
 }
 INSTANTIATE(local_linear_backward_input)
 

@@ -4,9 +4,16 @@
 namespace convolith::CONVOLITH_DEVICE {
 namespace {
 
-// The outputs that copy one position: up to three ranges.
+// The outputs that copy one position: one in the border before it or -1, `count` in a row from `first` on, and one in
+// the border behind or -1.
 struct Copies {
-  int first[3], last[3];
+  int before, first, count, behind;
+
+  __device__ __forceinline__ int size() const { return count + (before >= 0) + (behind >= 0); }
+  __device__ __forceinline__ int operator[](int i) const {
+    if (before >= 0 && i-- == 0) return before;
+    return i < count ? first + i : behind;
+  }
 };
 
 // `in` positions, `before` and `after` more at the ends.
@@ -25,13 +32,14 @@ struct Border {
   }
   __device__ __forceinline__ Copies copies_of(int i) const {
     const int out = in + before + after, at = i + before;
-    if (mode == PaddingMode::zeros) return {{at, 0, 0}, {at >= 0 && at < out ? at : at - 1, -1, -1}};
-    if (mode == PaddingMode::replicate) return {{i == 0 ? 0 : at, 0, 0}, {i == in - 1 ? out - 1 : at, -1, -1}};
+    if (mode == PaddingMode::zeros) return {-1, at, at >= 0 && at < out, -1};
+    if (mode == PaddingMode::replicate) {
+      const int first = i == 0 ? 0 : at, end = i == in - 1 ? out : at + 1;
+      return {-1, first, end - first, -1};
+    }
     const bool circular = mode == PaddingMode::circular;
-    int low = circular ? i - in : -i, high = circular ? i + in : 2 * (in - 1) - i;  // beyond the ends, if they exist
-    const bool has_low = low < 0 && low >= -before, has_high = high >= in && high < in + after;
-    low = has_low ? low + before : 0, high = has_high ? high + before : 0;
-    return {{low, at, high}, {has_low ? low : -1, at, has_high ? high : -1}};
+    const int low = circular ? i - in : -i, high = circular ? i + in : 2 * (in - 1) - i;
+    return {low < 0 && low >= -before ? low + before : -1, at, 1, high >= in && high < in + after ? high + before : -1};
   }
 };
 Border rows_of(const Pad2d& p) {
@@ -71,10 +79,8 @@ struct CopyGradient {
   __device__ __forceinline__ void operator()(std::int64_t n, int h, int w, std::int64_t c) const {
     const Copies down = rows.copies_of(h), across = columns.copies_of(w);
     Total<V> total;
-    for (int i = 0; i < 3; ++i)
-      for (int p = down.first[i]; p <= down.last[i]; ++p)
-        for (int j = 0; j < 3; ++j)
-          for (int q = across.first[j]; q <= across.last[j]; ++q) total.add(dy[((n * P + p) * Q + q) * C + c]);
+    for (int i = 0; i < down.size(); ++i)
+      for (int j = 0; j < across.size(); ++j) total.add(dy[((n * P + down[i]) * Q + across[j]) * C + c]);
     dx[((n * rows.in + h) * columns.in + w) * C + c] = total.as(T{});
   }
 };
