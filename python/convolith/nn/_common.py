@@ -42,6 +42,12 @@ def check_conv(
         )
 
 
+def check_zeros(layer: str, padding_mode: str) -> None:
+    """Raise ValueError unless transposed convolution can have this padding mode."""
+    if padding_mode != "zeros":
+        raise ValueError(f"{layer}: padding_mode is {padding_mode!r}, expected 'zeros'")
+
+
 def describe_conv(layer: Any, **defaults: Any) -> str:
     """Its sizes, and those of its options that are not the default."""
     text = f"{layer.in_channels}, {layer.out_channels}, kernel_size={layer.kernel_size}"

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from convolith.device import Array
 from convolith.nn import functional as F
-from convolith.nn._common import check_conv, describe_conv, reset_weight_and_bias
+from convolith.nn._common import check_conv, check_zeros, describe_conv, reset_weight_and_bias
 from convolith.nn.module import Module, Parameter
 from convolith.reference._common import pair, sides
 from convolith.tensor import Tensor
@@ -66,7 +66,7 @@ class Conv2d(Module):
         algo: F.Algo = "auto",
     ) -> None:
         r, s = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
-        check_conv(type(self).__name__, in_channels, out_channels, groups, min(r, s))
+        check_conv("Conv2d", in_channels, out_channels, groups, min(r, s))
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.kernel_size = (r, s)
@@ -170,11 +170,8 @@ class ConvTranspose2d(Module):
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
         r, s = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
-        check_conv(type(self).__name__, in_channels, out_channels, groups, min(r, s))
-        if padding_mode != "zeros":
-            raise ValueError(
-                f"{type(self).__name__}: padding_mode is {padding_mode!r}, expected 'zeros'"
-            )
+        check_conv("ConvTranspose2d", in_channels, out_channels, groups, min(r, s))
+        check_zeros("ConvTranspose2d", padding_mode)
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.kernel_size = (r, s)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from convolith.nn import functional as F
-from convolith.nn._common import check_conv, describe_conv, reset_weight_and_bias
+from convolith.nn._common import check_conv, check_zeros, describe_conv, reset_weight_and_bias
 from convolith.nn.module import Module, Parameter
 from convolith.tensor import Tensor
 
@@ -101,10 +101,12 @@ class ConvTranspose1d(Module):
         groups: int = 1,
         bias: bool = True,
         dilation: F.IntOrSingle = 1,
+        padding_mode: Literal["zeros"] = "zeros",
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
         width = _single(kernel_size)
         check_conv("ConvTranspose1d", in_channels, out_channels, groups, width)
+        check_zeros("ConvTranspose1d", padding_mode)
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.kernel_size = (width,)
