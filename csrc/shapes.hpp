@@ -69,6 +69,32 @@ struct Pool2d {
   std::int64_t divisor_override;  // 0: none
 };
 
+// The same windows: of each the sum of x^norm, to the power of 1 / norm.
+struct LpPool2d {
+  Pool2d windows;
+  double norm;
+};
+
+// x (N, C, H, W) with `top` more rows before it and so on, fewer where negative, which only `zeros` allows; what that
+// mode adds is `value`.
+struct Pad2d {
+  std::int64_t N, C, H, W;
+  std::int64_t top, bottom, left, right;
+  PaddingMode mode;
+  double value;
+};
+
+// Where the outputs of an axis are read: output o at (o + offset) * in / out - offset.
+struct Ratio {
+  double in, out, offset;
+};
+// x (N, C, H, W) into y (N, C, P, Q): the nearest position to the left, or `linear` between two.
+struct Interpolate2d {
+  std::int64_t N, C, H, W, P, Q;
+  Ratio rows, columns;
+  bool linear;
+};
+
 // Windows [floor(i H / P), ceil((i + 1) H / P)) over x (N, C, H, W) into y (N, C, P, Q).
 struct AdaptivePool2d {
   std::int64_t N, C, H, W, P, Q;
@@ -152,7 +178,12 @@ struct Linear {
   std::int64_t N, I, O;
 };
 
-// Sum of dy (N, K, L) over N and L into (K).
+// y (N, O, L) = x (N, I, L) w (L, O, I)^T at each of L positions.
+struct LocalLinear {
+  std::int64_t N, I, O, L;
+};
+
+// Sum of dy (N, K, L) over N and L into (K); or a bias (K) added to y (N, K, L).
 struct BiasSum {
   std::int64_t N, K, L;
 };

@@ -49,6 +49,14 @@ def gradient_of(x: Tensor) -> np.ndarray:
 OPS: dict[str, tuple[Callable[[Tensor], Any], str, str]] = {
     "Conv2d": (lambda x: F.conv2d(x, random(8, 8, 3, 3), random(8)), "half", "half"),
     "Linear": (lambda x: F.linear(x, random(8, 4), random(8)), "half", "half"),
+    "ConvTranspose2d": (
+        lambda x: F.conv_transpose2d(x, random(8, 8, 3, 3), random(8)),
+        *("half", "half"),
+    ),
+    "LocalLinear": (
+        lambda x: F.locally_connected2d(x, random(9, 4, 32), random(4, 9), 2),
+        *("half", "half"),
+    ),
     "Softmax": (F.softmax, "float32", "float32"),
     "LogSoftmax": (F.log_softmax, "float32", "float32"),
     "CrossEntropy": (lambda x: F.cross_entropy(x, random(2, 8, 4, 4)), "float32", "float32"),
@@ -88,6 +96,16 @@ OPS: dict[str, tuple[Callable[[Tensor], Any], str, str]] = {
     "AdaptiveMaxPool2d": (lambda x: F.adaptive_max_pool2d(x, 3), "float32", "half"),
     "GlobalAvgPool2d": (F.global_avg_pool2d, "float32", "half"),
     "GlobalMaxPool2d": (F.global_max_pool2d, "float32", "half"),
+    "LpPool2d": (lambda x: F.lp_pool2d(x, 2, 2), "float32", "half"),
+    "MaxUnpool2d": (
+        lambda x: F.max_unpool2d(*F.max_pool2d(x, 2, return_indices=True), 2),
+        "float32",
+        "half",
+    ),
+    "Unfold": (lambda x: F.unfold(x, 2), "float32", "half"),
+    "Fold": (lambda x: F.pixel_shuffle(x, 2), "float32", "half"),
+    "Pad2d": (lambda x: F.pad(x, (1, 1)), "float32", "half"),
+    "Interpolate2d": (lambda x: F.interpolate(x, 3), "float32", "half"),
     "ReLU": (F.relu, "float32", "half"),
     "LeakyReLU": (F.leaky_relu, "float32", "half"),
     "Sigmoid": (F.sigmoid, "float32", "half"),

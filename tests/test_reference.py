@@ -166,6 +166,93 @@ def global_avg_pool2d_backward(p: Any, rng: Generator) -> Iterator[Check]:
 
 
 @checks
+def lp_pool2d_backward(p: Any, rng: Generator) -> Iterator[Check]:
+    x = 0.5 + rng.random((2, 2, 5, 6))
+    for norm in (1, 2, 3, 1.5):
+        for o in ({}, {"stride": (2, 1), "ceil_mode": True}):
+
+            def forward(x: Array, norm: float = norm, o: Any = o) -> Array:
+                return np.asarray(p.lp_pool2d_forward(x, norm, (3, 2), **o))
+
+            yield (
+                forward,
+                x,
+                lambda dy, f=forward, norm=norm, o=o: p.lp_pool2d_backward(
+                    dy, x, f(x), norm, (3, 2), **o
+                ),
+            )
+
+
+@checks
+def max_unpool2d_backward(p: Any, rng: Generator) -> Iterator[Check]:
+    x = rng.standard_normal((2, 2, 5, 6))
+    for o in ({}, {"stride": 1}):
+        values, indices = p.max_pool2d_forward(x, 2, **o)
+        yield (
+            lambda v, i=indices: p.max_unpool2d_forward(v, i, x.shape),
+            values,
+            lambda dy, i=indices: p.max_unpool2d_backward(dy, i),
+        )
+
+
+@checks
+def pad2d_backward(p: Any, rng: Generator) -> Iterator[Check]:
+    x = rng.standard_normal((2, 2, 3, 4))
+    for padding, mode in (
+        ((2, 0, 1, 3), "constant"),
+        ((-1, 2, 1, -2), "constant"),
+        ((2, 1, 3, 0), "reflect"),
+        ((2, 4, 0, 5), "replicate"),
+        ((3, 1, 2, 4), "circular"),
+    ):
+        yield (
+            lambda x, v=padding, m=mode: p.pad2d_forward(x, v, mode=m),
+            x,
+            lambda dy, v=padding, m=mode: p.pad2d_backward(dy, x.shape, v, mode=m),
+        )
+
+
+@checks
+def interpolate2d_backward(p: Any, rng: Generator) -> Iterator[Check]:
+    x = rng.standard_normal((2, 2, 3, 4))
+    for o in ({"size": (5, 3)}, {"size": 1}, {"scale_factor": (2.3, 0.6)}):
+        for mode in ({}, {"mode": "bilinear"}, {"mode": "bilinear", "align_corners": True}):
+            options = {**o, **mode}
+            yield (
+                lambda x, o=options: p.interpolate2d_forward(x, **o),
+                x,
+                lambda dy, o=options: p.interpolate2d_backward(dy, x.shape, **o),
+            )
+
+
+@checks
+def local_linear_backward_input(p: Any, rng: Generator) -> Iterator[Check]:
+    x, w = rng.standard_normal((2, 3, 5)), rng.standard_normal((5, 4, 3))
+    yield (
+        lambda x: p.local_linear_forward(x, w),
+        x,
+        lambda dy: p.local_linear_backward_input(dy, w),
+    )
+
+
+@checks
+def local_linear_backward_weight(p: Any, rng: Generator) -> Iterator[Check]:
+    x, w = rng.standard_normal((2, 3, 5)), rng.standard_normal((5, 4, 3))
+    yield (
+        lambda w: p.local_linear_forward(x, w),
+        w,
+        lambda dy: p.local_linear_backward_weight(dy, x),
+    )
+
+
+@checks
+def local_linear_backward_bias(p: Any, rng: Generator) -> Iterator[Check]:
+    x, w = rng.standard_normal((2, 3, 5)), rng.standard_normal((5, 4, 3))
+    bias = rng.standard_normal((4, 5))
+    yield lambda b: p.local_linear_forward(x, w, b), bias, p.local_linear_backward_bias
+
+
+@checks
 def batch_norm_backward(p: Any, rng: Generator) -> Iterator[Check]:
     x, residual = rng.standard_normal((2, 4, 3, 2, 5))
     weight, bias = rng.standard_normal((2, 3))
@@ -538,6 +625,50 @@ class TestKnownValues:
         # In ceil mode the last window has one column of input and none beyond.
         assert p.avg_pool2d_forward(x, 2, ceil_mode=True)[0, 0].tolist() == [[2.75, 4.5], [1, 4]]
         assert p.adaptive_avg_pool2d_forward(x, 2)[0, 0].tolist() == [[2.75, 3.5], [1.75, 2.5]]
+
+    def test_conv_transpose2d(self, p: Any) -> None:
+        x, w = np.array([[[[1.0, 2.0]]]]), np.array([[[[1.0, 10.0, 100.0]]]])
+        y = p.conv_transpose2d_forward(x, w, np.array([0.5]), stride=2, output_padding=(0, 1))
+        assert y[0, 0].tolist() == [[1.5, 10.5, 102.5, 20.5, 200.5, 0.5]]
+        cut = p.conv_transpose2d_forward(x, w, stride=2, padding=(0, 1))
+        assert cut[0, 0].tolist() == [[10.0, 102.0, 20.0]]
+
+    def test_windows_and_back(self, p: Any) -> None:
+        x = np.arange(6.0).reshape(1, 1, 2, 3)
+        columns = p.unfold_forward(x, 2)
+        assert columns[0].tolist() == [[0, 1], [1, 2], [3, 4], [4, 5]]
+        # The middle column of the image is in both windows.
+        assert p.fold_forward(columns, (2, 3), 2)[0, 0].tolist() == [[0, 2, 2], [3, 8, 5]]
+
+    def test_padding_and_resizing(self, p: Any) -> None:
+        x = np.array([[[[1.0, 2.0, 3.0]]]])
+        for mode, expected in (
+            ("constant", [9, 9, 1, 2, 3, 9]),
+            ("reflect", [3, 2, 1, 2, 3, 2]),
+            ("replicate", [1, 1, 1, 2, 3, 3]),
+            ("circular", [2, 3, 1, 2, 3, 1]),
+        ):
+            y = p.pad2d_forward(x, (0, 0, 2, 1), mode=mode, value=9.0)
+            assert y[0, 0].tolist() == [expected]
+        assert p.pad2d_forward(x, (0, 0, -1, 0))[0, 0].tolist() == [[2, 3]]
+        y = p.interpolate2d_forward(x[..., :2], (1, 4), mode="bilinear")
+        assert y[0, 0].tolist() == [[1, 1.25, 1.75, 2]]
+        y = p.interpolate2d_forward(x, (1, 5), mode="bilinear", align_corners=True)
+        assert y[0, 0].tolist() == [[1, 1.5, 2, 2.5, 3]]
+        assert p.interpolate2d_forward(x, (1, 5))[0, 0].tolist() == [[1, 1, 2, 2, 3]]
+
+    def test_lp_pool2d(self, p: Any) -> None:
+        x = np.array([[[[3.0, -4.0, 0.0]]]])
+        assert p.lp_pool2d_forward(x, 2, (1, 2), stride=1)[0, 0].tolist() == [[5, 4]]
+        # The last window has one element of two, whose square counts twice.
+        y = p.lp_pool2d_forward(x[..., :1].repeat(3, axis=3), 2, (1, 2), ceil_mode=True)
+        np.testing.assert_allclose(y[0, 0], [[np.sqrt(18), np.sqrt(18)]])
+        zero, one = np.zeros((1, 1, 1, 2)), np.ones((1, 1, 1, 1))
+        assert p.lp_pool2d_backward(one, zero, 0 * one, 2, (1, 2)).tolist() == zero.tolist()
+
+    def test_max_unpool2d_adds_up(self, p: Any) -> None:
+        x, indices = np.array([[[[1.0, 2.0]]]]), np.array([[[[2, 2]]]])
+        assert p.max_unpool2d_forward(x, indices, (1, 1, 1, 3)).tolist() == [[[[0, 0, 3]]]]
 
     def test_batch_norm(self, p: Any) -> None:
         mean, var = np.zeros(1), np.ones(1)

@@ -21,6 +21,8 @@ void register_conv2d(py::module_& m);
 void register_linear(py::module_& m);
 void register_activation(py::module_& m);
 void register_pool2d(py::module_& m);
+void register_patches(py::module_& m);
+void register_resample(py::module_& m);
 void register_batch_norm(py::module_& m);
 void register_group_norm(py::module_& m);
 void register_local_response_norm(py::module_& m);

@@ -118,6 +118,7 @@ using convolith::Arrays;
 using convolith::OutputSize;
 using convolith::Padding;
 using convolith::Pair;
+using convolith::RealPair;
 using convolith::Shape;
 using convolith::StepArg;
 using convolith::Target;
@@ -336,6 +337,21 @@ struct type_caster<Arg<Pair>> {
       value.value = {v[0], v[1]};
     else
       value.unfit = convolith::bindings::describe(source);
+    return true;
+  }
+};
+
+template <>
+struct type_caster<Arg<RealPair>> {
+  PYBIND11_TYPE_CASTER(Arg<RealPair>, const_name("float | tuple[float, float]"));
+  bool load(handle source, bool convert) {
+    const bool pair = (PyTuple_Check(source.ptr()) || PyList_Check(source.ptr())) && len(source) == 2;
+    type_caster<Arg<double>> h, w;
+    h.load(pair ? object(source[int_(0)]) : reinterpret_borrow<object>(source), convert);
+    w.load(pair ? object(source[int_(1)]) : reinterpret_borrow<object>(source), convert);
+    const Arg<double>&vertical = h, &horizontal = w;
+    value.value = {vertical.value, horizontal.value};
+    if (!vertical.unfit.empty() || !horizontal.unfit.empty()) value.unfit = convolith::bindings::describe(source);
     return true;
   }
 };

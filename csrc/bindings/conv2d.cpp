@@ -57,6 +57,17 @@ void register_conv2d(py::module_& m) {
       "dy"_a, "x"_a, "weight_shape"_a, py::kw_only(), "stride"_a = 1, "padding"_a = 0, "dilation"_a = 1, "groups"_a = 1,
       "padding_mode"_a = "zeros", "algo"_a = "auto", "out"_a = py::none());
   def(m, "conv2d_backward_bias", ops::conv2d_backward_bias, "dy"_a, py::kw_only(), "out"_a = py::none());
+  def(
+      m, "conv_transpose2d_forward",
+      [](const Array& x, const Array& w, const MaybeArray& bias, const PairArg& stride, const PaddingArg& padding,
+         const PairArg& output_padding, const Int& groups, const PairArg& dilation, const Text& algo,
+         const MaybeTarget& out) {
+        const Text zeros{"zeros", {}};
+        return ops::conv_transpose2d_forward(x, w, bias, {stride, padding, dilation, groups, zeros, algo},
+                                             output_padding, out);
+      },
+      "x"_a, "w"_a, "bias"_a = py::none(), py::kw_only(), "stride"_a = 1, "padding"_a = 0, "output_padding"_a = 0,
+      "groups"_a = 1, "dilation"_a = 1, "algo"_a = "auto", "out"_a = py::none());
   m.def("exact_only", &exact_only);
   m.def("set_exact_only", &set_exact_only, "exact"_a);
 }

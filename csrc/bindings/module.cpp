@@ -64,6 +64,8 @@ PYBIND11_MODULE(_C, m) {
   register_linear(m);
   register_activation(m);
   register_pool2d(m);
+  register_patches(m);
+  register_resample(m);
   register_batch_norm(m);
   register_group_norm(m);
   register_local_response_norm(m);

@@ -31,6 +31,13 @@ void register_pool2d(py::module_& m) {
   def(m, "global_max_pool2d_forward", ops::global_max_pool2d_forward, "x"_a, py::kw_only(), "out"_a = py::none());
   def(m, "global_max_pool2d_backward", ops::global_max_pool2d_backward, "dy"_a, "indices"_a, "input_shape"_a,
       py::kw_only(), "out"_a = py::none());
+  def(m, "max_unpool2d_forward", ops::max_unpool2d_forward, "x"_a, "indices"_a, "output_shape"_a, py::kw_only(),
+      "out"_a = py::none());
+  def(m, "max_unpool2d_backward", ops::max_unpool2d_backward, "dy"_a, "indices"_a, py::kw_only(), "out"_a = py::none());
+  def(m, "lp_pool2d_forward", ops::lp_pool2d_forward, "x"_a, "norm_type"_a, "kernel_size"_a, py::kw_only(),
+      "stride"_a = py::none(), "ceil_mode"_a = false, "out"_a = py::none());
+  def(m, "lp_pool2d_backward", ops::lp_pool2d_backward, "dy"_a, "x"_a, "y"_a, "norm_type"_a, "kernel_size"_a,
+      py::kw_only(), "stride"_a = py::none(), "ceil_mode"_a = false, "out"_a = py::none());
 }
 
 }  // namespace convolith::bindings

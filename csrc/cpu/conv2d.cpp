@@ -76,21 +76,11 @@ void conv2d_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
   padded.W = p.W + p.pad_left + p.pad_right;
   padded.pad_top = padded.pad_bottom = padded.pad_left = padded.pad_right = 0;
   padded.padding_mode = PaddingMode::zeros;
+  const Pad2d border{1, p.C, p.H, p.W, p.pad_top, p.pad_bottom, p.pad_left, p.pad_right, p.padding_mode, 0};
   Scratch<T> image(p.C * padded.H * padded.W);
   for (std::int64_t n = 0; n < p.N; ++n) {
     direct_backward_input(padded, dy + n * p.K * p.P * p.Q, w, image.get());
-    parallel_for(p.C, padded.H * padded.W / 16, [&](std::int64_t c, int) {
-      T* out = dx + (n * p.C + c) * p.H * p.W;
-      fill_zero(out, p.H * p.W);
-      for (std::int64_t h = 0; h < padded.H; ++h) {
-        T* to = out + source(h - p.pad_top, p.H, p.padding_mode) * p.W;
-        const T* row = image.get() + (c * padded.H + h) * padded.W;
-        for (std::int64_t v = 0; v < p.pad_left; ++v) to[source(v - p.pad_left, p.W, p.padding_mode)] += row[v];
-        for (std::int64_t v = 0; v < p.W; ++v) to[v] += row[p.pad_left + v];
-        for (std::int64_t v = p.pad_left + p.W; v < padded.W; ++v)
-          to[source(v - p.pad_left, p.W, p.padding_mode)] += row[v];
-      }
-    });
+    pad2d_backward<T>(border, image.get(), dx + n * p.C * p.H * p.W);
   }
 }
 INSTANTIATE(conv2d_backward_input)

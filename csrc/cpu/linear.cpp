@@ -56,4 +56,18 @@ void bias_sum(const BiasSum& p, const T* dy, T* dbias) {
 }
 INSTANTIATE(bias_sum)
 
+// bias (K), y (N, K, L): y += bias
+template <class T>
+void add_bias(const BiasSum& p, const T* bias, T* y) {
+  const std::int64_t rows = max_of<std::int64_t>(1, elementwise_grain / max_of<std::int64_t>(1, p.L));
+  parallel_ranges(p.N * p.K, rows, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      const Lanes<T> v(bias[row % p.K]);
+      for_lanes<T>(row * p.L, (row + 1) * p.L,
+                   [&](std::int64_t i, auto n) CONVOLITH_INLINED { (Lanes<T>::load(y + i, n) + v).store(y + i, n); });
+    }
+  });
+}
+INSTANTIATE(add_bias)
+
 }  // namespace convolith::CONVOLITH_ISA

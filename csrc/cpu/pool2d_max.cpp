@@ -235,4 +235,15 @@ void max_pool2d_backward(const AdaptivePool2d& p, const T* dy, const std::int64_
 }
 INSTANTIATE(max_pool2d_backward)
 
+// dy (N, C, H, W), indices, dx (N, C, P, Q): what lies where the indices say.
+template <class T>
+void max_unpool2d_backward(const AdaptivePool2d& p, const T* dy, const std::int64_t* indices, T* dx) {
+  const std::int64_t out = p.P * p.Q;
+  parallel_ranges(p.N * p.C, max_of<std::int64_t>(1, elementwise_grain / out),
+                  [&](std::int64_t begin, std::int64_t end) {
+                    for (std::int64_t i = begin * out; i < end * out; ++i) dx[i] = dy[i / out * p.H * p.W + indices[i]];
+                  });
+}
+INSTANTIATE(max_unpool2d_backward)
+
 }  // namespace convolith::CONVOLITH_ISA

@@ -1,6 +1,7 @@
 // The sum of dy (N, L, K) over N and L: one read of dy, which bounds it.  A block sums a chunk of rows for a tile of
 // columns; where that leaves blocks too few, there are several chunks, and their sums are summed by the same kernel.
 #include "elementwise.hpp"
+#include "positions.hpp"
 
 namespace convolith::CONVOLITH_DEVICE {
 namespace {
@@ -81,6 +82,22 @@ void sum(std::int64_t rows, std::int64_t K, const T* dy, T* dbias) {
   Split<Part>(chunks, K).run(1, reinterpret_cast<const Part*>(parts.get()), dbias);
 }
 
+// bias (K), y (N, L, K)
+template <class T, int V>
+struct AddBias {
+  std::int64_t L, K;
+  const Vector<T, V>* bias;
+  Vector<T, V>* y;
+
+  __device__ __forceinline__ void operator()(std::int64_t n, int, int l, std::int64_t k) const {
+    Total<V> total;
+    Vector<T, V>& at = y[(n * L + l) * K + k];
+    total.add(at);
+    total.add(bias[k]);
+    at = total.as(T{});
+  }
+};
+
 }  // namespace
 
 // dy (N, L, K), dbias (K)
@@ -93,5 +110,16 @@ void bias_sum(const BiasSum& p, const T* dy, T* dbias) {
     sum<Single<T>, Single<float>>(p.N * p.L, p.K, dy, dbias);
 }
 INSTANTIATE(bias_sum)
+
+// bias (K), y (N, L, K): y += bias
+template <class T>
+void add_bias(const BiasSum& p, const T* bias, T* y) {
+  by_width<T>(p.K, [&](auto width) {
+    constexpr int V = decltype(width)::value;
+    at_positions("add_bias", p.N, 1, p.L, p.K / V,
+                 AddBias<T, V>{p.L, p.K / V, in_channels<V>(bias), in_channels<V>(y)});
+  });
+}
+INSTANTIATE(add_bias)
 
 }  // namespace convolith::CONVOLITH_DEVICE

@@ -77,86 +77,23 @@ Conv2dPlan choose(const Conv2d& p, Direction direction, bool exact) {
 
 // --- Borders that are not zero: written out, so that no algorithm need know them -------------------------------------
 
-// Where position `at` of an axis of n is read from.
-__device__ int source(int at, int n, PaddingMode mode) {
-  if (mode == PaddingMode::replicate) return at < 0 ? 0 : at < n ? at : n - 1;       // a a | a b c | c c
-  if (mode == PaddingMode::circular) return at < 0 ? at + n : at < n ? at : at - n;  // b c | a b c | a b
-  return at < 0 ? -at : at < n ? at : 2 * (n - 1) - at;                              // c b | a b c | b a
-}
-
-// x (N, H, W, C), wide (N, top + H + bottom, left + W + right, C); a block takes a row of `wide`.
-template <class T>
-__global__ void extend_kernel(Conv2d p, const T* x, T* wide) {
-  const int H = static_cast<int>(p.H), W = static_cast<int>(p.W), C = static_cast<int>(p.C);
-  const int top = static_cast<int>(p.pad_top), left = static_cast<int>(p.pad_left);
-  const int H_wide = H + top + static_cast<int>(p.pad_bottom), W_wide = W + left + static_cast<int>(p.pad_right);
-  const std::int64_t n = blockIdx.x / static_cast<unsigned>(H_wide);
-  const int h = static_cast<int>(blockIdx.x % static_cast<unsigned>(H_wide));
-  const T* from = x + (n * H + source(h - top, H, p.padding_mode)) * W * C;
-  T* to = wide + std::int64_t{blockIdx.x} * W_wide * C;
-  for (int w = static_cast<int>(threadIdx.y); w < W_wide; w += static_cast<int>(blockDim.y))
-    for (int c = static_cast<int>(threadIdx.x); c < C; c += static_cast<int>(blockDim.x))
-      to[std::int64_t{w} * C + c] = from[std::int64_t{source(w - left, W, p.padding_mode)} * C + c];
-}
-
-// The positions of an extended axis that are read from one place: up to three ranges.
-struct Copies {
-  int first[3], last[3];
-};
-__device__ Copies copies_of(int at, int n, int before, int after, PaddingMode mode) {
-  if (mode == PaddingMode::replicate)
-    return {{at == 0 ? 0 : at + before, 0, 0}, {at == n - 1 ? n - 1 + before + after : at + before, -1, -1}};
-  const bool circular = mode == PaddingMode::circular;
-  int low = circular ? at - n : -at, high = circular ? at + n : 2 * (n - 1) - at;  // beyond the borders, if they exist
-  const bool has_low = low < 0 && low >= -before, has_high = high >= n && high < n + after;
-  low = has_low ? low + before : 0, high = has_high ? high + before : 0;
-  return {{low, at + before, high}, {has_low ? low : -1, at + before, has_high ? high : -1}};
-}
-
-// dx[h, w] = the sum of dwide over all copies of (h, w); a block takes a row of dx (N, H, W, C).
-template <class T>
-__global__ void fold_kernel(Conv2d p, const T* dwide, T* dx) {
-  const int H = static_cast<int>(p.H), W = static_cast<int>(p.W), C = static_cast<int>(p.C);
-  const int top = static_cast<int>(p.pad_top), bottom = static_cast<int>(p.pad_bottom);
-  const int left = static_cast<int>(p.pad_left), right = static_cast<int>(p.pad_right), W_wide = W + left + right;
-  const std::int64_t n = blockIdx.x / static_cast<unsigned>(H);
-  const Copies rows =
-      copies_of(static_cast<int>(blockIdx.x % static_cast<unsigned>(H)), H, top, bottom, p.padding_mode);
-  const T* from = dwide + n * (H + top + bottom) * W_wide * C;
-  T* to = dx + std::int64_t{blockIdx.x} * W * C;
-  for (int w = static_cast<int>(threadIdx.y); w < W; w += static_cast<int>(blockDim.y)) {
-    const Copies columns = copies_of(w, W, left, right, p.padding_mode);
-    for (int c = static_cast<int>(threadIdx.x); c < C; c += static_cast<int>(blockDim.x)) {
-      float sum = 0;
-      for (int i = 0; i < 3; ++i)
-        for (int y = rows.first[i]; y <= rows.last[i]; ++y)
-          for (int j = 0; j < 3; ++j)
-            for (int z = columns.first[j]; z <= columns.last[j]; ++z)
-              sum += static_cast<float>(from[(std::int64_t{y} * W_wide + z) * C + c]);
-      to[std::int64_t{w} * C + c] = static_cast<T>(sum);
-    }
-  }
-}
-
 // x with its border, for as long as it lives.
 template <class T>
 class Extended {
  public:
-  Extended(const char* name, const Conv2d& p, const T* x) : Extended(p) {
-    if (p.N > 0) launch(name, extend_kernel<T>, rows(p.N * problem.H), threads(p.C), 0, p, x, images.get());
-  }
-  explicit Extended(const Conv2d& p) : problem(extended(p)), images(p.N * problem.H * problem.W * p.C) {}
+  Extended(const Conv2d& p, const T* x) : Extended(p) { pad2d_forward<T>(border, x, images.get()); }
+  explicit Extended(const Conv2d& p)
+      : problem(extended(p)),
+        images(p.N * problem.H * problem.W * p.C),
+        border{p.N, p.C, p.H, p.W, p.pad_top, p.pad_bottom, p.pad_left, p.pad_right, p.padding_mode, 0} {}
 
-  void fold_into(const char* name, const Conv2d& p, T* dx) const {
-    if (p.N > 0) launch(name, fold_kernel<T>, rows(p.N * p.H), threads(p.C), 0, p, images.get(), dx);
-  }
+  void fold_into(T* dx) const { pad2d_backward<T>(border, images.get(), dx); }
 
   const Conv2d problem;
   const Scratch<T> images;
 
  private:
-  static dim3 rows(std::int64_t count) { return dim3(static_cast<unsigned>(count)); }
-  static dim3 threads(std::int64_t C) { return C < 32 ? dim3(8, 16) : dim3(32, 4); }
+  const Pad2d border;
 };
 
 }  // namespace
@@ -177,7 +114,7 @@ template <class T>
 void conv2d_forward(const Conv2d& p, const T* x, const T* w, const T* prepared, const T* bias, const T* residual,
                     T* y) {
   if (has_border(p)) {
-    const Extended<T> wide("conv2d_forward", p, x);
+    const Extended<T> wide(p, x);
     return conv2d_forward<T>(wide.problem, wide.images.get(), w, prepared, bias, residual, y);
   }
   const auto run = on_wgmma<T>(p, Direction::forward)    ? conv2d_wgmma_forward<T>
@@ -194,7 +131,7 @@ void conv2d_backward_input(const Conv2d& p, const T* dy, const T* w, T* dx) {
   if (has_border(p)) {
     const Extended<T> dwide(p);
     conv2d_backward_input<T>(dwide.problem, dy, w, dwide.images.get());
-    return dwide.fold_into("conv2d_backward_input", p, dx);
+    return dwide.fold_into(dx);
   }
   const auto run = on_wgmma<T>(p, Direction::backward_input) ? conv2d_wgmma_backward_input<T>
                    : on_mma(p)                               ? conv2d_tensor_backward_input<T>
@@ -208,7 +145,7 @@ INSTANTIATE(conv2d_backward_input)
 template <class T>
 void conv2d_backward_weight(const Conv2d& p, const T* dy, const T* x, T* dw) {
   if (has_border(p)) {
-    const Extended<T> wide("conv2d_backward_weight", p, x);
+    const Extended<T> wide(p, x);
     return conv2d_backward_weight<T>(wide.problem, dy, wide.images.get(), dw);
   }
   const auto run = on_wgmma<T>(p, Direction::backward_weight) ? conv2d_wgmma_backward_weight<T>

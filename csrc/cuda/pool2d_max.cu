@@ -1,5 +1,6 @@
 // Max and min pooling: R S comparisons per output.  Backward reads the indices twice.
 #include "pool2d_forward.hpp"
+#include "positions.hpp"
 
 namespace convolith::CONVOLITH_DEVICE {
 namespace {
@@ -99,6 +100,20 @@ struct ExtremeGradient {
   }
 };
 
+// dy (N, H, W, C), indices, dx (N, P, Q, C)
+template <class T>
+struct Unpooled {
+  AdaptivePool2d p;
+  const T* dy;
+  const std::int64_t* indices;
+  T* dx;
+
+  __device__ __forceinline__ void operator()(std::int64_t n, int row, int q, std::int64_t c) const {
+    const std::int64_t output = ((n * p.P + row) * p.Q + q) * p.C + c, at = indices[output];
+    dx[output] = at >= 0 && at < p.H * p.W ? dy[(n * p.H * p.W + at) * p.C + c] : T(0.0f);
+  }
+};
+
 }  // namespace
 
 // x (N, H, W, C), y, indices (N, P, Q, C)
@@ -137,5 +152,12 @@ void max_pool2d_backward(const AdaptivePool2d& p, const T* dy, const std::int64_
   });
 }
 INSTANTIATE(max_pool2d_backward)
+
+// dy (N, H, W, C), indices, dx (N, P, Q, C): what lies where the indices say, nothing for those that lie outside.
+template <class T>
+void max_unpool2d_backward(const AdaptivePool2d& p, const T* dy, const std::int64_t* indices, T* dx) {
+  at_positions("max_unpool2d_backward", p.N, p.P, p.Q, p.C, Unpooled<T>{p, dy, indices, dx});
+}
+INSTANTIATE(max_unpool2d_backward)
 
 }  // namespace convolith::CONVOLITH_DEVICE

@@ -28,6 +28,11 @@ struct Pair {
 };
 using PairArg = Arg<Pair>;  // int, or (vertical, horizontal)
 
+struct RealPair {
+  double h = 0, w = 0;
+};
+using RealPairArg = Arg<RealPair>;  // a number, or (vertical, horizontal)
+
 struct Padding {
   std::int64_t top = 0, bottom = 0, left = 0, right = 0;
   std::string name;  // where a name was given instead of numbers

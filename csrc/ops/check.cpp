@@ -110,6 +110,13 @@ Pair Check::pair(const PairArg& arg, const char* name, std::int64_t least) const
   return v;
 }
 
+const Padding& Check::sides(const PaddingArg& arg, const char* name) const {
+  constexpr const char* forms = "an int, (vertical, horizontal) or (top, bottom, left, right)";
+  const Padding& pad = value(arg, name, forms);
+  if (!pad.name.empty()) type_error(name, " must be ", forms, ", got '", pad.name, "'");
+  return pad;
+}
+
 std::int64_t Check::axis(const Int& arg, const char* name, int rank) const {
   const std::int64_t v = integer(arg, name);
   require(v >= -rank && v < rank, name, " ", v, " is out of range for an array of ", rank, " axes");
@@ -168,6 +175,13 @@ void Check::int64(const Array& x, const char* name) const {
 void Check::nchw(const Array& x, const char* name) const {
   floating(x, name, 4, "(N, C, H, W)");
   require(x.shape.size(1, 4) > 0, name, " has an empty axis: only N may be 0, got shape ", text(x.shape));
+}
+
+const Shape& Check::input_nchw(const ShapeArg& arg, const char* name) const {
+  const Shape& v = shape(arg, name);
+  require(v.rank == 4, name, " must be (N, C, H, W), got ", text(v));
+  require(v[0] >= 0 && v[1] > 0 && v[2] > 0 && v[3] > 0, name, " has an empty axis: only N may be 0, got ", text(v));
+  return v;
 }
 
 void Check::channels(const Array& v, const char* name, const Array& x, std::int64_t channels) const {

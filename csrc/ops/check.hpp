@@ -73,6 +73,8 @@ class Check {
   double within(const Real& arg, const char* name, double least, double most) const;
   // Both numbers of an int-or-pair, each >= least.
   Pair pair(const PairArg& arg, const char* name, std::int64_t least) const;
+  // A padding by numbers, of any sign.
+  const Padding& sides(const PaddingArg& arg, const char* name) const;
   std::int64_t axis(const Int& arg, const char* name, int rank) const;
   Reduction reduction(const Text& arg) const;
 
@@ -86,6 +88,7 @@ class Check {
   void has_shape(const Array& x, const char* name, const Shape& expected) const;
   void int64(const Array& x, const char* name) const;
   void nchw(const Array& x, const char* name) const;  // floating, rank 4, no empty axis but N
+  const Shape& input_nchw(const ShapeArg& arg, const char* name = "input_shape") const;  // the same of a shape
   // A vector of C values of x's dtype.
   void channels(const Array& v, const char* name, const Array& x, std::int64_t channels) const;
   // Beside x of a half float32, else of x's dtype, and of that shape: what a kernel takes as Parameter<T>.

@@ -70,6 +70,27 @@ Conv2d resolve(const Check& check, const Shape& x, const char* x_name, const Sha
   return p;
 }
 
+// Of a transposed convolution of x (N, C, H, W) with w (C, K/G, R, S).
+Shape transposed_output(const Check& check, const Shape& x, const Shape& w, const Conv2dOptions& options,
+                        const PairArg& output_padding) {
+  const std::int64_t groups = check.integer(options.groups, "groups");
+  check.require(groups >= 1 && x[1] % groups == 0, "groups = ", groups, " does not divide the ", x[1],
+                " channels of x ", text(x));
+  check.require(w.size() > 0, "w is ", text(w), "; no axis may be empty");
+  check.require(x[1] == w[0], "x has ", x[1], " channels but w expects ", w[0], " (x is ", text(x), ", w is ", text(w),
+                ")");
+  const Pair stride = check.pair(options.stride, "stride", 1), dilation = check.pair(options.dilation, "dilation", 1);
+  const Pair extra = check.pair(output_padding, "output_padding", 0);
+  check.require(extra.h < stride.h && extra.w < stride.w, "output_padding ", text(Shape{extra.h, extra.w}),
+                " must be smaller than stride ", text(Shape{stride.h, stride.w}));
+  const Padding& pad = check.sides(options.padding, "padding");
+  const std::int64_t P = (x[2] - 1) * stride.h + dilation.h * (w[2] - 1) + 1 + extra.h - pad.top - pad.bottom;
+  const std::int64_t Q = (x[3] - 1) * stride.w + dilation.w * (w[3] - 1) + 1 + extra.w - pad.left - pad.right;
+  check.require(P > 0 && Q > 0, "the output would be ", text(Shape{P, Q}), " with padding ",
+                text(Shape{pad.top, pad.bottom, pad.left, pad.right}), " (top, bottom, left, right)");
+  return {x[0], w[1] * groups, P, Q};
+}
+
 void check_gradient(const Check& check, const Array& dy, const Conv2d& p) {
   const Shape expected{p.N, p.K, p.P, p.Q};
   check.require(dy.shape == expected, "dy is ", text(dy.shape), " but these shapes and options give an output of ",
@@ -204,6 +225,26 @@ Array conv2d_backward_bias(const Array& dy, const MaybeTarget& out) {
   const Array dbias = check.output(out, Shape{p.K}, dy, {&dy});
   by_dtype(dy.dtype, [&]<class T>(T) { kernels<T>(dy.device).bias_sum(p, dy.ptr<T>(), dbias.ptr<T>()); });
   return dbias;
+}
+
+// The problem is that of the convolution whose input gradient this is: y is its input, x its output.
+Array conv_transpose2d_forward(const Array& x, const Array& w, const MaybeArray& bias, const Conv2dOptions& options,
+                               const PairArg& output_padding, const MaybeTarget& out) {
+  const Check check("conv_transpose2d");
+  check.nchw(x, "x");
+  check.floating(w, "w", 4, "(C, K/G, R, S)");
+  check.alike(x, "x", w, "w");
+  const Shape y = transposed_output(check, x.shape, w.shape, options, output_padding);
+  Conv2d p = resolve(check, y, "the output", w.shape, "w", options);
+  if (bias) check.channels(*bias, "bias", x, p.C);
+  by_dtype(x.dtype, [&]<class T>(T) { plan<T>(check, x.device, Direction::backward_input, p); });
+  const Array result = check.output(out, y, x, {&x, &w, bias ? &*bias : &x});
+  by_dtype(x.dtype, [&]<class T>(T) {
+    const Kernels<T>& table = kernels<T>(x.device);
+    table.conv2d_backward_input(p, x.ptr<T>(), w.ptr<T>(), result.ptr<T>());
+    if (bias) table.add_bias(BiasSum{p.N, p.C, p.H * p.W}, bias->ptr<T>(), result.ptr<T>());
+  });
+  return result;
 }
 
 }  // namespace convolith::ops

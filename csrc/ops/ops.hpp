@@ -41,6 +41,23 @@ Array conv2d_backward_input(const Array& dy, const Array& w, const ShapeArg& inp
 Array conv2d_backward_weight(const Array& dy, const Array& x, const ShapeArg& weight_shape,
                              const Conv2dOptions& options, const MaybeTarget& out);
 Array conv2d_backward_bias(const Array& dy, const MaybeTarget& out);
+// x (N, C, H, W), w (C, K/G, R, S), bias (K), y (N, K, P, Q)
+Array conv_transpose2d_forward(const Array& x, const Array& w, const MaybeArray& bias, const Conv2dOptions& options,
+                               const PairArg& output_padding, const MaybeTarget& out);
+
+// patches.cpp: x (N, C, H, W) to windows (N, C R S, L) and back; a linear map w (L, O, I) of x (N, I, L), bias (O, L)
+struct PatchOptions {
+  const PairArg& dilation;
+  const PaddingArg& padding;
+  const PairArg& stride;
+};
+Array unfold_forward(const Array& x, const PairArg& kernel_size, const PatchOptions& options, const MaybeTarget& out);
+Array fold_forward(const Array& x, const PairArg& output_size, const PairArg& kernel_size, const PatchOptions& options,
+                   const MaybeTarget& out);
+Array local_linear_forward(const Array& x, const Array& w, const MaybeArray& bias, const MaybeTarget& out);
+Array local_linear_backward_input(const Array& dy, const Array& w, const MaybeTarget& out);
+Array local_linear_backward_weight(const Array& dy, const Array& x, const MaybeTarget& out);
+Array local_linear_backward_bias(const Array& dy, const MaybeTarget& out);
 
 // linear.cpp: x (..., I), w (O, I), bias (O), y (..., O)
 Array linear_forward(const Array& x, const Array& w, const MaybeArray& bias, const MaybeTarget& out);
@@ -81,6 +98,28 @@ Array global_avg_pool2d_backward(const Array& dy, const ShapeArg& input_shape, c
 Arrays global_max_pool2d_forward(const Array& x, const MaybeTargets& out);
 Array global_max_pool2d_backward(const Array& dy, const Array& indices, const ShapeArg& input_shape,
                                  const MaybeTarget& out);
+Array max_unpool2d_forward(const Array& x, const Array& indices, const ShapeArg& output_shape, const MaybeTarget& out);
+Array max_unpool2d_backward(const Array& dy, const Array& indices, const MaybeTarget& out);
+Array lp_pool2d_forward(const Array& x, const Real& norm_type, const PairArg& kernel_size,
+                        const std::optional<PairArg>& stride, const Flag& ceil_mode, const MaybeTarget& out);
+Array lp_pool2d_backward(const Array& dy, const Array& x, const Array& y, const Real& norm_type,
+                         const PairArg& kernel_size, const std::optional<PairArg>& stride, const Flag& ceil_mode,
+                         const MaybeTarget& out);
+
+// resample.cpp: x (N, C, H, W), y (N, C, P, Q)
+struct InterpolateOptions {
+  const std::optional<PairArg>& size;
+  const std::optional<RealPairArg>& scale_factor;
+  const Text& mode;
+  const Flag& align_corners;
+};
+Array pad2d_forward(const Array& x, const PaddingArg& padding, const Text& mode, const Real& value,
+                    const MaybeTarget& out);
+Array pad2d_backward(const Array& dy, const ShapeArg& input_shape, const PaddingArg& padding, const Text& mode,
+                     const MaybeTarget& out);
+Array interpolate2d_forward(const Array& x, const InterpolateOptions& options, const MaybeTarget& out);
+Array interpolate2d_backward(const Array& dy, const ShapeArg& input_shape, const InterpolateOptions& options,
+                             const MaybeTarget& out);
 
 // batch_norm.cpp: x (N, C, *), every vector (C); forward gives (y, mean, invstd), backward (dx, dweight, dbias) and
 // where there is a y dresidual

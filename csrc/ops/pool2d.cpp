@@ -4,15 +4,6 @@
 namespace convolith::ops {
 namespace {
 
-// input_shape as backward takes it: (N, C, H, W), only N may be 0.
-const Shape& input_nchw(const Check& check, const ShapeArg& arg) {
-  const Shape& shape = check.shape(arg, "input_shape");
-  check.require(shape.rank == 4, "input_shape must be (N, C, H, W), got ", text(shape));
-  check.require(shape[0] >= 0 && shape[1] > 0 && shape[2] > 0 && shape[3] > 0,
-                "input_shape has an empty axis: only N may be 0, got ", text(shape));
-  return shape;
-}
-
 bool fits(std::int64_t padded, std::int64_t window, std::int64_t dilation) {
   return window <= padded && (window == 1 || dilation <= (padded - 1) / (window - 1));
 }
@@ -38,10 +29,7 @@ Pool2d windows(const Check& check, const Shape& x, const PairArg& kernel_size, c
   const Pair kernel = check.pair(kernel_size, "kernel_size", 1);
   const Pair step = stride ? check.pair(*stride, "stride", 1) : kernel;
   const Pair distance = check.pair(dilation, "dilation", 1);
-  const Padding& pad = check.value(padding, "padding", "an int, (vertical, horizontal) or (top, bottom, left, right)");
-  if (!pad.name.empty())
-    check.type_error("padding must be an int, (vertical, horizontal) or (top, bottom, left, right), got '", pad.name,
-                     "'");
+  const Padding& pad = check.sides(padding, "padding");
   p.N = x[0], p.C = x[1], p.H = x[2], p.W = x[3], p.R = kernel.h, p.S = kernel.w;
   p.stride_h = step.h, p.stride_w = step.w, p.dilation_h = distance.h, p.dilation_w = distance.w;
   p.pad_top = pad.top, p.pad_bottom = pad.bottom, p.pad_left = pad.left, p.pad_right = pad.right;
@@ -79,6 +67,15 @@ Pool2d averages(const Check& check, const Shape& x, const PairArg& kernel_size, 
   return p;
 }
 
+LpPool2d norms(const Check& check, const Shape& x, const Real& norm_type, const PairArg& kernel_size,
+               const std::optional<PairArg>& stride, const Flag& ceil_mode) {
+  const double norm = check.finite(norm_type, "norm_type");
+  check.require(norm > 0, "norm_type must be above 0, got ", norm);
+  LpPool2d p{windows(check, x, kernel_size, stride, PaddingArg{}, {{1, 1}, {}}, ceil_mode), norm};
+  p.windows.count_include_pad = true;
+  return p;
+}
+
 template <class Run>
 Arrays extremes(const Check& check, const Array& x, std::int64_t P, std::int64_t Q, const MaybeTargets& out,
                 const Run& run) {
@@ -95,18 +92,10 @@ void check_gradient(const Check& check, const Array& dy, const Shape& expected, 
                 text(dy.shape));
 }
 
-Array scatter(const char* family, const Array& dy, const Array& indices, const ShapeArg& input_shape,
-              const MaybeTarget& out) {
-  const Check check(family);
-  check.nchw(dy, "dy");
-  check.int64(indices, "indices");
-  check.same_device(dy, "dy", indices, "indices");
-  check.same_shape(dy, "dy", indices, "indices");
-  const Shape& shape = input_nchw(check, input_shape);
-  check.require(shape[0] == dy.shape[0] && shape[1] == dy.shape[1], "dy is ", text(dy.shape), " but input_shape is ",
-                text(shape), "; N and C must be equal");
+// indices (N, C, P, Q) are positions in planes of shape (N, C, H, W); a device leaves out what lies outside.
+void check_indices(const Check& check, const Array& indices, const Shape& shape) {
   const std::int64_t plane = shape[2] * shape[3];
-  const std::int64_t n = dy.device == Device::cpu ? indices.size() : 0;  // a device leaves out what lies outside
+  const std::int64_t n = indices.device == Device::cpu ? indices.size() : 0;
   const std::int64_t* index = indices.ptr<std::int64_t>();
   std::uint64_t outside = 0;  // its highest bit is set by an index < 0 or >= plane
   for (std::int64_t i = 0; i < n; ++i) {
@@ -116,11 +105,26 @@ Array scatter(const char* family, const Array& dy, const Array& indices, const S
   for (std::int64_t i = 0; outside >> 63 && i < n; ++i)
     check.require(index[i] >= 0 && index[i] < plane, "indices must be in [0, ", plane, ") for planes of ",
                   size(shape[2], shape[3]), ", got ", index[i]);
-  const Array dx = check.output(out, shape, dy, {&dy, &indices});
-  const AdaptivePool2d p{shape[0], shape[1], shape[2], shape[3], dy.shape[2], dy.shape[3]};
-  by_dtype(dy.dtype,
-           [&]<class T>(T) { kernels<T>(dy.device).max_pool2d_backward(p, dy.ptr<T>(), index, dx.ptr<T>()); });
-  return dx;
+}
+
+// x, which is dy in a gradient, is added up in images of shape `to` where its indices say.
+Array scatter(const char* family, const Array& x, const Array& indices, const ShapeArg& to, const MaybeTarget& out,
+              const char* x_name = "dy", const char* to_name = "input_shape") {
+  const Check check(family);
+  check.nchw(x, x_name);
+  check.int64(indices, "indices");
+  check.same_device(x, x_name, indices, "indices");
+  check.same_shape(x, x_name, indices, "indices");
+  const Shape& shape = check.input_nchw(to, to_name);
+  check.require(shape[0] == x.shape[0] && shape[1] == x.shape[1], x_name, " is ", text(x.shape), " but ", to_name,
+                " is ", text(shape), "; N and C must be equal");
+  check_indices(check, indices, shape);
+  const Array y = check.output(out, shape, x, {&x, &indices});
+  const AdaptivePool2d p{shape[0], shape[1], shape[2], shape[3], x.shape[2], x.shape[3]};
+  by_dtype(x.dtype, [&]<class T>(T) {
+    kernels<T>(x.device).max_pool2d_backward(p, x.ptr<T>(), indices.ptr<std::int64_t>(), y.ptr<T>());
+  });
+  return y;
 }
 
 AdaptivePool2d whole(const Array& x) {
@@ -145,7 +149,7 @@ Array adaptive_average(const Check& check, const Array& x, const AdaptivePool2d&
 Array adaptive_average_backward(const Check& check, const Array& dy, const ShapeArg& input_shape,
                                 const MaybeTarget& out, bool global) {
   check.nchw(dy, "dy");
-  const Shape& shape = input_nchw(check, input_shape);
+  const Shape& shape = check.input_nchw(input_shape);
   const Shape expected{shape[0], shape[1], global ? 1 : dy.shape[2], global ? 1 : dy.shape[3]};
   check_gradient(check, dy, expected, shape);
   const AdaptivePool2d p{shape[0], shape[1], shape[2], shape[3], dy.shape[2], dy.shape[3]};
@@ -211,7 +215,7 @@ Array avg_pool2d_backward(const Array& dy, const ShapeArg& input_shape, const Pa
                           const MaybeTarget& out) {
   const Check check("avg_pool2d");
   check.nchw(dy, "dy");
-  const Shape& shape = input_nchw(check, input_shape);
+  const Shape& shape = check.input_nchw(input_shape);
   const Pool2d p = averages(check, shape, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override);
   const Shape expected{p.N, p.C, p.P, p.Q};
   check_gradient(check, dy, expected, shape);
@@ -260,6 +264,57 @@ Arrays global_max_pool2d_forward(const Array& x, const MaybeTargets& out) {
 Array global_max_pool2d_backward(const Array& dy, const Array& indices, const ShapeArg& input_shape,
                                  const MaybeTarget& out) {
   return scatter("global_max_pool2d", dy, indices, input_shape, out);
+}
+
+Array max_unpool2d_forward(const Array& x, const Array& indices, const ShapeArg& output_shape, const MaybeTarget& out) {
+  return scatter("max_unpool2d", x, indices, output_shape, out, "x", "output_shape");
+}
+
+Array max_unpool2d_backward(const Array& dy, const Array& indices, const MaybeTarget& out) {
+  const Check check("max_unpool2d");
+  check.nchw(dy, "dy");
+  check.int64(indices, "indices");
+  check.same_device(dy, "dy", indices, "indices");
+  const Shape& shape = indices.shape;
+  check.require(shape.rank == 4 && shape[0] == dy.shape[0] && shape[1] == dy.shape[1] && shape.size(1, 4) > 0,
+                "indices must be (N, C, P, Q) with N and C of dy ", text(dy.shape), ", got ", text(shape));
+  check_indices(check, indices, dy.shape);
+  const Array dx = check.output(out, shape, dy, {&dy, &indices});
+  const AdaptivePool2d p{dy.shape[0], dy.shape[1], dy.shape[2], dy.shape[3], shape[2], shape[3]};
+  by_dtype(dy.dtype, [&]<class T>(T) {
+    kernels<T>(dy.device).max_unpool2d_backward(p, dy.ptr<T>(), indices.ptr<std::int64_t>(), dx.ptr<T>());
+  });
+  return dx;
+}
+
+Array lp_pool2d_forward(const Array& x, const Real& norm_type, const PairArg& kernel_size,
+                        const std::optional<PairArg>& stride, const Flag& ceil_mode, const MaybeTarget& out) {
+  const Check check("lp_pool2d");
+  check.nchw(x, "x");
+  const LpPool2d p = norms(check, x.shape, norm_type, kernel_size, stride, ceil_mode);
+  const Array y = check.output(out, Shape{p.windows.N, p.windows.C, p.windows.P, p.windows.Q}, x, {&x});
+  by_dtype(x.dtype, [&]<class T>(T) { kernels<T>(x.device).lp_pool2d_forward(p, x.ptr<T>(), y.ptr<T>()); });
+  return y;
+}
+
+Array lp_pool2d_backward(const Array& dy, const Array& x, const Array& y, const Real& norm_type,
+                         const PairArg& kernel_size, const std::optional<PairArg>& stride, const Flag& ceil_mode,
+                         const MaybeTarget& out) {
+  const Check check("lp_pool2d");
+  check.nchw(x, "x");
+  check.floating(dy, "dy");
+  check.floating(y, "y");
+  check.alike(x, "x", dy, "dy");
+  check.alike(x, "x", y, "y");
+  const LpPool2d p = norms(check, x.shape, norm_type, kernel_size, stride, ceil_mode);
+  const Shape expected{p.windows.N, p.windows.C, p.windows.P, p.windows.Q};
+  check_gradient(check, dy, expected, x.shape);
+  check.has_shape(y, "y", expected);
+  const Array dx = check.output(out, x.shape, x, {&dy, &x, &y});
+  by_dtype(x.dtype, [&]<class T>(T) {
+    kernels<T>(x.device).lp_pool2d_backward(p, dy.ptr<T>(), x.ptr<T>(), y.ptr<T>(), dx.ptr<T>());
+  });
+  return dx;
 }
 
 }  // namespace convolith::ops

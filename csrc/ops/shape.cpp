@@ -14,9 +14,11 @@ void copy_rows(const CopyRows& p, const Array& from, std::int64_t from_offset, c
 
 // x in another shape: the same memory, or a copy in `out` or where the new shape has channels in another order.
 Array reshaped(const Check& check, const Array& x, const Shape& shape, const MaybeTarget& out) {
-  Array view = row_major(x);
+  // A device, whose channels lie last, sees no difference between (N, C, L) and (N, C, H, W).
+  const bool same_channels = x.shape.rank >= 3 && shape.rank >= 3 && x.shape[0] == shape[0] && x.shape[1] == shape[1];
+  Array view = same_channels ? x : row_major(x);
   view.shape = shape;
-  const bool same_order = is_row_major(view);
+  const bool same_order = same_channels || is_row_major(view);
   if (!out && same_order) return view;
   const Array y = check.output(out, shape, x, {&x}, same_order);
   if (!same_order)
@@ -59,7 +61,7 @@ Array flatten_forward(const Array& x, const Int& start_dim, const Int& end_dim, 
 
 Array flatten_backward(const Array& dy, const ShapeArg& input_shape, const MaybeTarget& out) {
   const Check check("flatten");
-  check.floating(dy, "dy");
+  if (dy.dtype != DType::i64) check.floating(dy, "dy");
   const Shape& shape = check.shape(input_shape, "input_shape");
   bool fits = true;
   for (int i = 0; i < shape.rank; ++i) fits = fits && shape[i] >= 0;

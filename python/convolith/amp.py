@@ -52,7 +52,9 @@ _EVERY = slice(None)
 # tensors among which of its arguments become. All others compute in the dtype that they are given.
 RULES: dict[str, tuple[str, slice]] = {
     "Conv2d": ("half", _EVERY),  # what tensor cores are for
+    "ConvTranspose2d": ("half", _EVERY),
     "Linear": ("half", _EVERY),
+    "LocalLinear": ("half", _EVERY),
     "Softmax": ("float32", _EVERY),  # sums of exponentials
     "LogSoftmax": ("float32", _EVERY),
     "CrossEntropy": ("float32", _EVERY),
@@ -124,7 +126,7 @@ def autocast(
     itself, outside, in the dtypes of forward. What each function does is in `convolith.amp.RULES`:
 
     ================================  ==========================================================
-    conv2d, linear                    cast their inputs and parameters to `dtype`
+    convolutions, linear layers       cast their inputs and parameters to `dtype`
     softmax, log_softmax, losses,     cast their inputs to float32
     layer_norm, group_norm,
     local_response_norm

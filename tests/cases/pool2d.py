@@ -170,3 +170,92 @@ for _kind, _rows in (("adaptive", ADAPTIVE), ("global", GLOBAL)):
     ):
         _row = ((2, 3, 9, 17), (4, 5) if _kind == "adaptive" else (), {})
         _extreme_rows(f"{_kind}_max_pool2d", _name, _row, _values)
+
+# Unpooling: indices of windows that touch, of windows that overlap, and any at all.
+UNPOOL: dict[str, tuple[tuple[int, ...], Any, dict[str, Any]]] = {
+    "2x2": ((2, 3, 8, 10), 2, {}),
+    "2x2_tail": ((2, 5, 9, 11), 2, {}),
+    "overlapping": ((2, 3, 7, 9), 3, {"stride": 1, "padding": 1}),
+    "many_planes": ((3, 37, 6, 6), 2, {}),
+    "one_pixel": ((2, 3, 1, 1), 1, {}),
+    "empty_batch": ((0, 3, 8, 10), 2, {}),
+}
+for _name, (_x, _kernel, _options) in UNPOOL.items():
+
+    def _unpooled(
+        rng: Generator,
+        dtype: DTypeLike,
+        forward: bool,
+        row: Any = (_x, _kernel, _options),
+        values: Callable[..., np.ndarray] = integers,
+    ) -> Arguments:
+        shape, kernel, options = row
+        indices = reference.max_pool2d_forward(normal(rng, shape, dtype), kernel, **options)[1]
+        if forward:
+            return (values(rng, indices.shape, dtype), indices, shape), {}
+        return (normal(rng, shape, dtype), indices), {}
+
+    for _exact, _values in ((False, normal), (True, integers)):
+        case(
+            "max_unpool2d_forward",
+            _name + "_exact" * _exact,
+            lambda rng, dtype, f=_unpooled, v=_values: f(rng, dtype, True, values=v),
+            9,
+            exact=_exact,
+        )
+    case(
+        "max_unpool2d_backward",
+        _name,
+        lambda rng, dtype, f=_unpooled: f(rng, dtype, False),
+        exact=True,
+    )
+
+
+def positive(rng: Generator, shape: Any, dtype: DTypeLike) -> np.ndarray:
+    """Far enough from 0 for powers of them to keep their digits."""
+    return np.asarray(rng.uniform(0.5, 2, shape)).astype(dtype)
+
+
+def with_zeros(rng: Generator, shape: Any, dtype: DTypeLike) -> np.ndarray:
+    """Whole windows of zeros."""
+    x = positive(rng, shape, dtype)
+    x[..., : shape[3] // 2] = 0
+    return x
+
+
+# Power-average pooling: values, x, norm, kernel size, options.
+LP_POOL2D: dict[str, tuple[Callable[..., np.ndarray], tuple[int, ...], float, Any, Any]] = {
+    "2x2": (normal, (2, 3, 8, 10), 2, 2, {}),
+    "3x3_stride2": (normal, (2, 4, 9, 11), 2.0, 3, {"stride": 2}),
+    "sum": (normal, (2, 3, 7, 8), 1, (2, 3), {"stride": 1}),
+    "cubes": (positive, (1, 5, 6, 9), 3, 3, {"stride": (2, 1)}),
+    "root": (positive, (1, 3, 6, 9), 1.5, 2, {}),
+    "ceil_mode": (normal, (2, 2, 8, 7), 2, 3, {"stride": 2, "ceil_mode": True}),
+    "zeros": (with_zeros, (2, 3, 6, 12), 2, 2, {}),
+    "cubes_of_zeros": (with_zeros, (2, 3, 6, 12), 3, 2, {}),
+    "many_planes": (normal, (2, 37, 4, 6), 2, 2, {}),
+    "large": (normal, (1, 4, 33, 35), 2, 3, {"stride": 2}),
+    "empty_batch": (normal, (0, 3, 8, 10), 2, 2, {}),
+}
+for _name, (_values, _x, _norm, _kernel, _options) in LP_POOL2D.items():
+
+    def _pooled(
+        rng: Generator,
+        dtype: DTypeLike,
+        row: Any = (_values, _x, _norm, _kernel, _options),
+    ) -> Arguments:
+        values, shape, norm, kernel, options = row
+        x = values(rng, shape, dtype)
+        y = np.asarray(reference.lp_pool2d_forward(x, norm, kernel, **options)).astype(dtype)
+        return (normal(rng, y.shape, dtype), x, y, norm, kernel), dict(options)
+
+    case(
+        "lp_pool2d_forward",
+        _name,
+        lambda rng, dtype, v=_values, x=_x, n=_norm, k=_kernel, o=_options: (
+            (v(rng, x, dtype), n, k),
+            dict(o),
+        ),
+        prod(_x[2:]),
+    )
+    case("lp_pool2d_backward", _name, _pooled, prod(_x[2:]))

@@ -92,3 +92,49 @@ values("adaptive_avg_pool2d_backward", {"planes": (lambda: (a(2, 4, 3, 3), X), "
 values("global_avg_pool2d_forward", {"rank": (lambda: (a(3, 8, 9),), "x", "(3, 8, 9)")})
 values("global_avg_pool2d_backward", {"dy": (lambda: (a(2, 3, 2, 2), X), "dy", "(2, 3, 2, 2)")})
 values("global_max_pool2d_forward", {"rank": (lambda: (a(8, 9),), "x", "(8, 9)")})
+values(
+    "max_unpool2d_forward",
+    {
+        "index": (
+            lambda: (a(2, 3, 4, 4), np.full((2, 3, 4, 4), 72, I64), X),
+            *("indices", "72"),
+        ),
+        "indices_shape": (
+            lambda: (a(2, 3, 4, 4), a(2, 3, 4, 5, dtype=I64), X),
+            *("x", "indices", "(2, 3, 4, 5)"),
+        ),
+        "planes": (
+            lambda: (a(2, 3, 4, 4), a(2, 3, 4, 4, dtype=I64), (2, 4, 8, 9)),
+            *("output_shape", "(2, 4, 8, 9)"),
+        ),
+        "shape": (lambda: (a(2, 3, 4, 4), a(2, 3, 4, 4, dtype=I64), (8, 9)), "output_shape"),
+    },
+)
+values(
+    "max_unpool2d_backward",
+    {
+        "index": (lambda: (a(*X), np.full((2, 3, 4, 4), -1, I64)), "indices", "-1"),
+        "planes": (lambda: (a(*X), a(2, 4, 4, 4, dtype=I64)), "indices", "(2, 4, 4, 4)"),
+    },
+)
+types(
+    "max_unpool2d_backward",
+    {"indices_float": (lambda: (a(*X), a(2, 3, 4, 4)), "indices", "float32")},
+)
+values(
+    "lp_pool2d_forward",
+    {
+        "rank": (lambda: (a(3, 8, 9), 2, 2), "x", "(3, 8, 9)"),
+        "norm_zero": (lambda: (a(*X), 0, 2), "norm_type", "0"),
+        "norm_infinite": (lambda: (a(*X), float("inf"), 2), "norm_type", "inf"),
+        "kernel_too_large": (lambda: (a(*X), 2, 10), "10", "8"),
+        "stride_zero": (lambda: (a(*X), 2, 2, {"stride": 0}), "stride", "0"),
+    },
+)
+values(
+    "lp_pool2d_backward",
+    {
+        "dy": (lambda: (a(2, 3, 3, 4), a(*X), a(2, 3, 4, 4), 2, 2), "dy", "(2, 3, 4, 4)"),
+        "y": (lambda: (a(2, 3, 4, 4), a(*X), a(2, 3, 3, 4), 2, 2), "y", "(2, 3, 4, 4)"),
+    },
+)

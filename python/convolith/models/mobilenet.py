@@ -37,7 +37,7 @@ class MobileNetV1(nn.Sequential):
         self.blocks = nn.Sequential()
         for out_channels, stride in _BLOCKS:
             wider = int(out_channels * width)
-            self.blocks.append(_separable(channels, wider, stride))
+            self.blocks.append(nn.DepthwiseSeparableConv2d(channels, wider, stride=stride))
             channels = wider
         self.avgpool = nn.GlobalAvgPool2d()
         self.flatten = nn.Flatten()
@@ -45,16 +45,6 @@ class MobileNetV1(nn.Sequential):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-
-
-def _separable(in_channels: int, out_channels: int, stride: int) -> nn.Sequential:
-    """A filter for each channel, then a mixture of the channels."""
-    return nn.Sequential(
-        nn.Conv2d(in_channels, in_channels, 3, stride, padding=1, groups=in_channels, bias=False),
-        nn.BatchNorm2d(in_channels, activation="relu"),
-        nn.Conv2d(in_channels, out_channels, 1, bias=False),
-        nn.BatchNorm2d(out_channels, activation="relu"),
-    )
 
 
 def mobilenet_v1(num_classes: int = 1000) -> MobileNetV1:

@@ -25,8 +25,9 @@ from convolith.nn.activation import (
     Swish,
     Tanh,
 )
+from convolith.nn.blocks import DepthwiseSeparableConv2d
 from convolith.nn.container import ModuleList, Sequential
-from convolith.nn.conv import Conv2d
+from convolith.nn.conv import Conv2d, ConvTranspose2d
 from convolith.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, StochasticDepth
 from convolith.nn.fuse import fuse
 from convolith.nn.linear import Linear
@@ -57,14 +58,35 @@ from convolith.nn.normalization import (
     LayerNorm,
     LocalResponseNorm,
 )
+from convolith.nn.patches import Fold, LocallyConnected2d, Unfold
 from convolith.nn.pooling import (
     AdaptiveAvgPool2d,
     AdaptiveMaxPool2d,
     AvgPool2d,
     GlobalAvgPool2d,
     GlobalMaxPool2d,
+    LPPool2d,
     MaxPool2d,
+    MaxUnpool2d,
     MinPool2d,
+)
+from convolith.nn.resample import (
+    CircularPad2d,
+    ConstantPad2d,
+    PixelShuffle,
+    PixelUnshuffle,
+    ReflectionPad2d,
+    ReplicationPad2d,
+    Upsample,
+    ZeroPad2d,
+)
+from convolith.nn.sequence import (
+    AdaptiveAvgPool1d,
+    AdaptiveMaxPool1d,
+    AvgPool1d,
+    Conv1d,
+    ConvTranspose1d,
+    MaxPool1d,
 )
 from convolith.nn.shape import Flatten, Identity
 
@@ -72,9 +94,12 @@ __all__ = [
     "ELU",
     "GELU",
     "SELU",
+    "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
     "AlphaDropout",
+    "AvgPool1d",
     "AvgPool2d",
     "BCELoss",
     "BCEWithLogitsLoss",
@@ -82,12 +107,19 @@ __all__ = [
     "BatchNorm2d",
     "Buffer",
     "CategoricalCrossEntropyLoss",
+    "CircularPad2d",
+    "ConstantPad2d",
+    "Conv1d",
     "Conv2d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
     "CrossEntropyLoss",
+    "DepthwiseSeparableConv2d",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
     "Flatten",
+    "Fold",
     "GlobalAvgPool2d",
     "GlobalMaxPool2d",
     "GroupNorm",
@@ -103,14 +135,18 @@ __all__ = [
     "InstanceNorm2d",
     "KLDivLoss",
     "L1Loss",
+    "LPPool2d",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
     "LocalResponseNorm",
+    "LocallyConnected2d",
     "LogSigmoid",
     "LogSoftmax",
     "MSELoss",
+    "MaxPool1d",
     "MaxPool2d",
+    "MaxUnpool2d",
     "Maxout",
     "MinPool2d",
     "Mish",
@@ -120,9 +156,13 @@ __all__ = [
     "NLLLoss",
     "PReLU",
     "Parameter",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "RMSELoss",
     "ReLU",
     "ReLU6",
+    "ReflectionPad2d",
+    "ReplicationPad2d",
     "Sequential",
     "SiLU",
     "Sigmoid",
@@ -135,6 +175,9 @@ __all__ = [
     "StochasticDepth",
     "Swish",
     "Tanh",
+    "Unfold",
+    "Upsample",
+    "ZeroPad2d",
     "functional",
     "fuse",
     "init",

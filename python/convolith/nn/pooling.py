@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from convolith.nn import functional as F
@@ -95,6 +96,56 @@ class AvgPool2d(Module):
             self.count_include_pad,
             self.divisor_override,
         )
+
+    def extra_repr(self) -> str:
+        """The window."""
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class LPPool2d(Module):
+    """Root of the sum of powers over windows of (N, C, H, W); see `functional.lp_pool2d`."""
+
+    def __init__(
+        self,
+        norm_type: float,
+        kernel_size: F.IntPair,
+        stride: F.IntPair | None = None,
+        ceil_mode: bool = False,
+    ) -> None:
+        self.norm_type = norm_type
+        self.kernel_size = kernel_size
+        self.stride = stride
+        self.ceil_mode = ceil_mode
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C, P, Q)."""
+        window = (self.kernel_size, self.stride, self.ceil_mode)
+        return F.lp_pool2d(input, self.norm_type, *window)
+
+    def extra_repr(self) -> str:
+        """The norm and the window."""
+        return (
+            f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, "
+            f"stride={self.stride}, ceil_mode={self.ceil_mode}"
+        )
+
+
+class MaxUnpool2d(Module):
+    """Maxima put back where `MaxPool2d` found them; see `functional.max_unpool2d`."""
+
+    def __init__(
+        self, kernel_size: F.IntPair, stride: F.IntPair | None = None, padding: F.IntPair = 0
+    ) -> None:
+        self.kernel_size = kernel_size
+        self.stride = kernel_size if stride is None else stride
+        self.padding = padding
+
+    def forward(
+        self, input: Tensor, indices: Tensor, output_size: Sequence[int] | None = None
+    ) -> Tensor:
+        """(N, C, P, Q) and indices to (N, C, H, W)."""
+        window = (self.kernel_size, self.stride, self.padding)
+        return F.max_unpool2d(input, indices, *window, output_size)
 
     def extra_repr(self) -> str:
         """The window."""

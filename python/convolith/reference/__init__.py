@@ -73,6 +73,7 @@ from convolith.reference.conv2d import (
     conv2d_backward_weight,
     conv2d_forward,
 )
+from convolith.reference.conv_transpose2d import conv_transpose2d_forward
 from convolith.reference.cross_entropy import (
     softmax_cross_entropy_backward,
     softmax_cross_entropy_forward,
@@ -103,6 +104,8 @@ from convolith.reference.local_response_norm import (
     local_response_norm_backward,
     local_response_norm_forward,
 )
+from convolith.reference.lp_pool2d import lp_pool2d_backward, lp_pool2d_forward
+from convolith.reference.max_unpool2d import max_unpool2d_backward, max_unpool2d_forward
 from convolith.reference.maxout import maxout_backward, maxout_forward
 from convolith.reference.optimizer import (
     adadelta_step,
@@ -111,6 +114,14 @@ from convolith.reference.optimizer import (
     lars_step,
     rmsprop_step,
     sgd_step,
+)
+from convolith.reference.patches import (
+    fold_forward,
+    local_linear_backward_bias,
+    local_linear_backward_input,
+    local_linear_backward_weight,
+    local_linear_forward,
+    unfold_forward,
 )
 from convolith.reference.pool2d import (
     avg_pool2d_backward,
@@ -132,6 +143,12 @@ from convolith.reference.regression_loss import (
     rmse_loss_forward,
     smooth_l1_loss_backward,
     smooth_l1_loss_forward,
+)
+from convolith.reference.resample import (
+    interpolate2d_backward,
+    interpolate2d_forward,
+    pad2d_backward,
+    pad2d_forward,
 )
 from convolith.reference.scale import scale_forward
 from convolith.reference.shape import (
@@ -197,6 +214,7 @@ __all__ = [
     "conv2d_backward_input",
     "conv2d_backward_weight",
     "conv2d_forward",
+    "conv_transpose2d_forward",
     "crop_flip_forward",
     "dropout_backward",
     "dropout_forward",
@@ -207,6 +225,7 @@ __all__ = [
     "ema_step",
     "flatten_backward",
     "flatten_forward",
+    "fold_forward",
     "gelu_backward",
     "gelu_forward",
     "global_avg_pool2d_backward",
@@ -229,6 +248,8 @@ __all__ = [
     "huber_loss_forward",
     "instance_norm_backward",
     "instance_norm_forward",
+    "interpolate2d_backward",
+    "interpolate2d_forward",
     "kl_div_backward",
     "kl_div_forward",
     "l1_loss_backward",
@@ -243,14 +264,22 @@ __all__ = [
     "linear_backward_input",
     "linear_backward_weight",
     "linear_forward",
+    "local_linear_backward_bias",
+    "local_linear_backward_input",
+    "local_linear_backward_weight",
+    "local_linear_forward",
     "local_response_norm_backward",
     "local_response_norm_forward",
     "log_softmax_backward",
     "log_softmax_forward",
     "logsigmoid_backward",
     "logsigmoid_forward",
+    "lp_pool2d_backward",
+    "lp_pool2d_forward",
     "max_pool2d_backward",
     "max_pool2d_forward",
+    "max_unpool2d_backward",
+    "max_unpool2d_forward",
     "maxout_backward",
     "maxout_forward",
     "min_pool2d_backward",
@@ -266,6 +295,8 @@ __all__ = [
     "nll_loss_backward",
     "nll_loss_forward",
     "normalize_images_forward",
+    "pad2d_backward",
+    "pad2d_forward",
     "prelu_backward",
     "prelu_forward",
     "relu6_backward",
@@ -299,5 +330,6 @@ __all__ = [
     "tanh_backward",
     "tanh_forward",
     "total_norm_forward",
+    "unfold_forward",
     "warp_images_forward",
 ]

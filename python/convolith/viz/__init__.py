@@ -3,6 +3,7 @@
 from convolith.viz.activation_functions import activation_functions
 from convolith.viz.confusion import confusion
 from convolith.viz.curves import curves
+from convolith.viz.filters import filter_bank
 from convolith.viz.landscape import landscape, loss_landscape
 from convolith.viz.layers import feature_maps, filters
 from convolith.viz.mistakes import mistakes
@@ -13,6 +14,7 @@ __all__ = [
     "confusion",
     "curves",
     "feature_maps",
+    "filter_bank",
     "filters",
     "gradient_flow",
     "landscape",

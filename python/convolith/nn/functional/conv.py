@@ -1,4 +1,4 @@
-"""Convolution."""
+"""Convolution, and transposed convolution."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from convolith.nn.functional.types import (
     ConvPadding,
     Gradients,
     IntPair,
+    Padding,
     PaddingMode,
 )
 from convolith.tensor import Function, Node, Tensor
@@ -82,4 +83,51 @@ def conv2d(
         groups=groups,
         padding_mode=padding_mode,
         algo=algo,
+    )
+
+
+class ConvTranspose2d(Function):
+    """Forward is convolution's input gradient, so its gradients are what convolution has else."""
+
+    @staticmethod
+    def forward(
+        ctx: Node, x: Array, w: Array, bias: Array | None, output_padding: IntPair, **options: Any
+    ) -> Array:
+        ctx.save(x, w, options)
+        return P.conv_transpose2d_forward(x, w, bias, output_padding=output_padding, **options)
+
+    @staticmethod
+    def backward(ctx: Node, dy: Array) -> Gradients:
+        x, w, options = ctx.saved
+        return (
+            P.conv2d_forward(dy, w, **options) if ctx.needs[0] else None,
+            P.conv2d_backward_weight(x, dy, w.shape, **options) if ctx.needs[1] else None,
+            P.conv2d_backward_bias(dy) if ctx.needs[2] else None,
+        )
+
+
+def conv_transpose2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: IntPair = 1,
+    padding: Padding = 0,
+    output_padding: IntPair = 0,
+    groups: int = 1,
+    dilation: IntPair = 1,
+) -> Tensor:
+    """Transposed convolution of `input` (N, C, H, W) with `weight` (C, K/G, R, S), plus `bias` (K).
+
+    What the gradient of a convolution does to its output's gradient: a stride makes images larger.
+    See `convolith.primitives.conv_transpose2d_forward`.
+    """
+    return ConvTranspose2d.apply(
+        input,
+        weight,
+        bias,
+        output_padding,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from convolith import primitives as P
 from convolith.device import Array
 from convolith.nn.functional.types import Gradients, IntPair, OutputSize, Padding
+from convolith.reference._common import pair
 from convolith.tensor import Function, Node, Tensor
 
 
@@ -92,6 +94,30 @@ class GlobalMaxPool2d(Function):
         return (P.global_max_pool2d_backward(dy, *ctx.saved),)
 
 
+class LpPool2d(Function):
+    @staticmethod
+    def forward(ctx: Node, x: Array, *window: Any, **options: Any) -> Array:
+        y = P.lp_pool2d_forward(x, *window, **options)
+        ctx.save(x, y, window, options)
+        return y
+
+    @staticmethod
+    def backward(ctx: Node, dy: Array) -> Gradients:
+        x, y, window, options = ctx.saved
+        return (P.lp_pool2d_backward(dy, x, y, *window, **options),)
+
+
+class MaxUnpool2d(Function):
+    @staticmethod
+    def forward(ctx: Node, x: Array, indices: Array, shape: tuple[int, ...]) -> Array:
+        ctx.save(indices)
+        return P.max_unpool2d_forward(x, indices, shape)
+
+    @staticmethod
+    def backward(ctx: Node, dy: Array) -> Gradients:
+        return (P.max_unpool2d_backward(dy, *ctx.saved),)
+
+
 def max_pool2d(
     input: Tensor,
     kernel_size: IntPair,
@@ -173,3 +199,59 @@ def global_max_pool2d(input: Tensor, return_indices: bool = False) -> Any:
     """Maximum over every plane: (N, C, H, W) to (N, C, 1, 1)."""
     y, indices = GlobalMaxPool2d.outputs(input)
     return (y, indices) if return_indices else y
+
+
+def lp_pool2d(
+    input: Tensor,
+    norm_type: float,
+    kernel_size: IntPair,
+    stride: IntPair | None = None,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """``(sum of x**norm_type)**(1/norm_type)`` over windows; where it is 0, so is its gradient."""
+    return LpPool2d.apply(input, norm_type, kernel_size, stride=stride, ceil_mode=ceil_mode)
+
+
+def max_unpool2d(
+    input: Tensor,
+    indices: Tensor,
+    kernel_size: IntPair,
+    stride: IntPair | None = None,
+    padding: IntPair = 0,
+    output_size: Sequence[int] | None = None,
+) -> Tensor:
+    """Values of `input` (N, C, P, Q) where `indices` of `max_pool2d` say, zeros elsewhere.
+
+    Parameters
+    ----------
+    input, indices : Tensor
+        (N, C, P, Q).
+    kernel_size, stride, padding
+        Those of `max_pool2d`; they give the smallest size that was pooled to (P, Q).
+    output_size : (H, W) or (N, C, H, W), optional
+        Another size.
+
+    Returns
+    -------
+    Tensor
+        (N, C, H, W). Values for one position, which windows that overlap give, are added up;
+        PyTorch keeps one of them.
+
+    Raises
+    ------
+    ValueError
+        If `output_size` is a stride or more away from that size, or an index lies outside.
+    """
+    stride = kernel_size if stride is None else stride
+    options = zip(*map(pair, (kernel_size, stride, padding)), strict=True)
+    sizes = [
+        ((n - 1) * step - 2 * before + window, step)
+        for n, (window, step, before) in zip(input.shape[2:], options, strict=True)
+    ]
+    size = [n for n, _ in sizes] if output_size is None else [*output_size][-2:]
+    if any(abs(n - usual) >= step for n, (usual, step) in zip(size, sizes, strict=True)):
+        raise ValueError(
+            f"max_unpool2d: output_size {tuple(size)} is a stride or more away from "
+            f"{tuple(n for n, _ in sizes)}, which these windows would give"
+        )
+    return MaxUnpool2d.apply(input, indices, (*input.shape[:2], *size))
