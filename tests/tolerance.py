@@ -72,7 +72,8 @@ def rounded_to(values: Array, dtype: Any) -> Array:
         with np.errstate(over="ignore"):
             rounded = values.astype(dtype)
         return rounded.astype(np.float32) if dtype == np.float16 else rounded
-    bits = np.asarray(values, np.float32).view(np.uint32)
+    with np.errstate(over="ignore"):
+        bits = np.asarray(values, np.float32).view(np.uint32)
     even = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16 << 16
     return np.where(np.isnan(values), np.float32(np.nan), even.view(np.float32))
 

@@ -53,10 +53,16 @@ _EVERY = slice(None)
 RULES: dict[str, tuple[str, slice]] = {
     "Conv2d": ("half", _EVERY),  # what tensor cores are for
     "Linear": ("half", _EVERY),
+    "MatMul": ("half", _EVERY),
     "Softmax": ("float32", _EVERY),  # sums of exponentials
     "LogSoftmax": ("float32", _EVERY),
     "CrossEntropy": ("float32", _EVERY),
+    "Power": ("float32", _EVERY),
+    "Sum": ("float32", _EVERY),  # too large for float16
     "Add": ("widest", _EVERY),  # float32 beside a half
+    "Subtract": ("widest", _EVERY),
+    "Multiply": ("widest", _EVERY),
+    "Divide": ("widest", _EVERY),
     "Concat": ("widest", _EVERY),
     "BatchNorm": ("widest", slice(0, 4, 3)),  # x and residual; its vectors are float32 anyway
 }
@@ -117,9 +123,10 @@ def autocast(
     itself, outside, in the dtypes of forward. What each function does is in `convolith.amp.RULES`:
 
     ================================  ==========================================================
-    conv2d, linear                    cast their inputs and parameters to `dtype`
-    softmax, log_softmax, losses      cast their inputs to float32
-    ``+``, cat                        widen to float32 where a half meets a float32
+    conv2d, linear, ``@``             cast their inputs and parameters to `dtype`
+    softmax, log_softmax, losses,     cast their inputs to float32
+    sum, ``**``
+    ``+ - * /``, cat                  widen to float32 where a half meets a float32
     batch_norm                        takes `input` as it is, beside float32 vectors; `residual`
                                       and `input` widen as for ``+``
     all others                        compute in the dtype that they are given
