@@ -144,7 +144,7 @@ def assign(target: Array, values: Array) -> None:
 
 def has_kernels(array: Array) -> bool:
     """Whether it may be what kernels take: on a device, or float32 or float64 on the CPU."""
-    return type(array) is DeviceArray or array.dtype in (np.float32, np.float64)
+    return type(array) is DeviceArray or array.dtype.name in ("float32", "float64")
 
 
 def add(a: Array, b: Array) -> Array:
@@ -155,10 +155,12 @@ def add(a: Array, b: Array) -> Array:
 
 def transpose(array: Array, dim0: int, dim1: int) -> Array:
     """`array` with two dimensions exchanged: NumPy's view, a copy on a device."""
+    y: Array
     if isinstance(array, np.ndarray):
-        return array.swapaxes(dim0, dim1)
-    exchanged: Array = _C.transpose(array, dim0, dim1)
-    return exchanged
+        y = array.swapaxes(dim0, dim1)
+    else:
+        y = _C.transpose(array, dim0, dim1)
+    return y
 
 
 def reshape(array: Array, shape: tuple[int, ...]) -> Array:

@@ -19,7 +19,7 @@ def _summed_to(x: Float64s, shape: tuple[int, ...]) -> Float64s:
     lead = x.ndim - len(shape)
     repeated = (lead + i for i, n in enumerate(shape) if n == 1)
     total: Float64s = x.sum((*range(lead), *repeated), keepdims=True)
-    return total.reshape(shape)
+    return np.reshape(total, shape)
 
 
 def _axes(dim: Dims, rank: int) -> tuple[int, ...]:
@@ -32,7 +32,7 @@ def _expanded(dy: Floats, input_shape: tuple[int, ...], dim: Dims, keepdim: bool
     """dy, repeated along the axes of the input that were summed over."""
     axes = _axes(dim, len(input_shape))
     aligned = float64(dy) if keepdim else np.expand_dims(float64(dy), axes)
-    return np.broadcast_to(aligned, input_shape).copy()
+    return np.array(np.broadcast_to(aligned, input_shape))
 
 
 def _count(shape: tuple[int, ...], dim: Dims) -> int:
