@@ -39,6 +39,20 @@ struct Maxout {
   std::int64_t N, K, L, pieces;
 };
 
+struct Power {
+  std::int64_t n;
+  double exponent;
+};
+
+// y = f(a, b), or sums of f(a, b): how the arrays step along axes of the given extents, by 0 where one is repeated.
+// Axes are in the order of memory, and neighbours are joined where every array steps evenly from one to the other.
+// Those from `kept` on are summed over: y has none of them.
+struct Broadcast {
+  int rank, kept;
+  std::int64_t extent[16], a[16], b[16], y[16];
+  double number;  // stands for an operand that is null; of sums a factor
+};
+
 // Correlation of x (N, C, H, W) with w (K, C/G, R, S) into y (N, K, P, Q), which ends with `activation`.
 struct Conv2d {
   std::int64_t N, C, H, W, K, R, S, P, Q, G;

@@ -44,7 +44,7 @@ def gradient_of(x: Tensor) -> np.ndarray:
     return x.grad.numpy()
 
 
-# Every function of `nn.functional` and `+`, by the class behind it: the call with x (2, 8, 4, 4),
+# Every function of `nn.functional` and operator, by its class: the call with x (2, 8, 4, 4),
 # and what comes of a float32 x and of a half x.
 OPS: dict[str, tuple[Callable[[Tensor], Any], str, str]] = {
     "Conv2d": (lambda x: F.conv2d(x, random(8, 8, 3, 3), random(8)), "half", "half"),
@@ -71,6 +71,14 @@ OPS: dict[str, tuple[Callable[[Tensor], Any], str, str]] = {
     "SymmetricLoss": (lambda x: F.mse_loss(x, random(2, 8, 4, 4)), "float32", "float32"),
     "RootMeanSquare": (lambda x: F.rmse_loss(x, random(2, 8, 4, 4)), "float32", "float32"),
     "Add": (lambda x: x + random(2, 8, 4, 4), "float32", "float32"),
+    "Subtract": (lambda x: x - random(8, 1, 1), "float32", "float32"),
+    "Multiply": (lambda x: random(2, 8, 1, 1) * x, "float32", "float32"),
+    "Divide": (lambda x: x / random(8, 4, 4), "float32", "float32"),
+    "Power": (lambda x: x**2, "float32", "float32"),
+    "MatMul": (lambda x: x @ random(4, 3), "half", "half"),
+    "Sum": (lambda x: x.sum(), "float32", "float32"),
+    "Mean": (lambda x: x.mean((2, 3)), "float32", "half"),
+    "Transpose": (lambda x: x.transpose(1, 3), "float32", "half"),
     "Concat": (lambda x: F.cat([x, random(2, 1, 4, 4)], dim=1), "float32", "float32"),
     "BatchNorm": (
         lambda x: F.batch_norm(x, there([0] * 8), there([1] * 8), random(8), random(8), True),
@@ -134,6 +142,7 @@ OPS: dict[str, tuple[Callable[[Tensor], Any], str, str]] = {
 # What else is as it comes, or must stay so: two halves added, a residual that is wider than x.
 MORE: dict[str, tuple[Callable[[Tensor], Any], str, str]] = {
     "add of its own": (lambda x: x + x, "float32", "half"),
+    "multiply by a number": (lambda x: 2 * x / 3, "float32", "half"),
     "concat of its own": (lambda x: F.cat([x, x]), "float32", "half"),
     "batch norm of its own": (
         lambda x: F.batch_norm(x, None, None, training=True, residual=x),
@@ -171,8 +180,7 @@ def test_dtype_of_every_function(name: str, half: str) -> None:
 def test_the_tables_name_every_function_of_a_device() -> None:
     found = [c for module in (F, arithmetic) for c in vars(module).values()]
     functions = {c.__name__ for c in found if isinstance(c, type) and issubclass(c, Function)}
-    cpu = {"Subtract", "Multiply", "Divide", "Power", "MatMul", "Sum", "Transpose"}
-    assert set(OPS) == functions - cpu - {"Function", "To"}
+    assert set(OPS) == functions - {"Function", "To"}
     assert set(amp.RULES) <= functions
 
 

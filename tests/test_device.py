@@ -18,7 +18,7 @@ from convolith import _C, nn, optim
 from convolith import primitives as P
 from convolith.data import load_digits
 from convolith.models import LeNet5, resnet20
-from tolerance import rounded_to, rounding
+from tolerance import rounded_to, rounding, tolerance
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -161,6 +161,51 @@ def test_reshape_is_row_major(device: Any, shape: tuple[int, ...], into: tuple[i
     x = random(*shape)
     y = cv.Tensor(x).to(device).reshape(into)
     np.testing.assert_array_equal(y.numpy(), x.reshape(into))
+
+
+ARITHMETIC: dict[str, tuple[Callable[[cv.Tensor, cv.Tensor], cv.Tensor], Any, Any]] = {
+    "gate": (lambda a, b: a * b, (2, 3, 5, 4), (2, 3, 1, 1)),
+    "bias": (lambda a, b: a - b, (5, 7), (7,)),
+    "division": (lambda a, b: b / a, (2, 8, 3, 3), (1, 8, 1, 1)),
+    "lower rank": (lambda a, b: a / b + b, (2, 3, 4, 5), (3, 4, 5)),
+    "numbers": (lambda a, b: 2 - a * 3 + 1 / b - (-b) / 2, (3, 4), (3, 4)),
+    "loss": (lambda a, b: ((a - b) ** 2).mean(), (3, 4), (3, 4)),
+    "sums": (lambda a, b: a.sum((0, 2)) * b.mean(0), (2, 3, 4, 5), (4, 3, 5)),
+    "product": (lambda a, b: a @ b, (3, 4), (4, 5)),
+    "product of images": (lambda a, b: a @ b, (2, 3, 5, 4), (4, 6)),
+    "exchanged": (lambda a, b: a.transpose(0, 1) * b.transpose(-1, 0), (3, 4), (3, 4)),
+}
+
+
+@pytest.mark.parametrize("name", ARITHMETIC)
+def test_arithmetic_is_the_cpus(device: Any, name: str) -> None:
+    function, *shapes = ARITHMETIC[name]
+    results = []
+    for where in ("cpu", device):
+        a, b = (cv.tensor(2 + np.abs(random(*shape)), requires_grad=True) for shape in shapes)
+        y = function(a.to(where), b.to(where))
+        assert y.device == where
+        (y * y).sum().backward()
+        assert a.grad is not None
+        assert b.grad is not None
+        results.append([t.numpy() for t in (y.cpu(), a.grad, b.grad)])
+    for expected, actual in zip(*results, strict=True):
+        assert actual.shape == expected.shape
+        bound = tolerance(rounding(np.float32), expected.size, np.abs(expected).max())
+        np.testing.assert_allclose(actual, expected, rtol=0, atol=bound)
+
+
+@pytest.mark.parametrize(
+    "shape", [(3, 37), (1, 5), (2, 3, 4), (2, 35, 3, 33), (2, 1, 3, 4), (2, 3, 4, 5, 2), (0, 3)]
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float16], ids=str)
+def test_transpose_exchanges_any_two(device: Any, dtype: Any, shape: tuple[int, ...]) -> None:
+    values = rounded_to(random(*shape), dtype)
+    x = cv.tensor(values).to(device).to(dtype)
+    for dim0 in range(len(shape)):
+        for dim1 in (*range(len(shape)), -1):
+            y = x.transpose(dim0, dim1)
+            np.testing.assert_array_equal(y.to(np.float32).numpy(), values.swapaxes(dim0, dim1))
 
 
 def test_gradients_flow_from_device_to_device(device: Any) -> None:
@@ -356,15 +401,30 @@ INVALID: dict[str, tuple[Callable[[Any], object], type[Exception], str]] = {
         TypeError,
         "arrays are float16, float32, float64 or int64, got uint8",
     ),
-    "arithmetic": (
-        lambda device: cv.tensor([1.0]).to(device) * 2,
+    "shapes": (
+        lambda device: cv.tensor([1.0, 2.0]).to(device) * cv.tensor([1.0] * 3).to(device),
         ValueError,
-        r"multiply: on DEVICE only tensors of equal shape are added.*\.cpu\(\)",
+        r"multiply: shapes \(2,\) and \(3,\) do not broadcast",
+    ),
+    "integers": (
+        lambda device: cv.tensor([1]).to(device) + cv.tensor([1]).to(device),
+        TypeError,
+        "add: a must be float32 or float64, got int64",
+    ),
+    "number beside a tensor": (
+        lambda device: cv.tensor([1.0]).to(device) * "2",
+        TypeError,
+        "multiply: cannot combine a float32 tensor with str '2'",
+    ),
+    "dimension to exchange": (
+        lambda device: cv.tensor([1.0]).to(device).transpose(0, 1),
+        ValueError,
+        "transpose: dim1 1 is out of range",
     ),
     "operands on two devices": (
         lambda device: cv.tensor([1.0]) + cv.tensor([1.0]).to(device),
         ValueError,
-        r"add: the operands are on cpu and DEVICE; move one of them with \.to\(\)",
+        r"add: a is on cpu but b is on DEVICE; move one of them with \.to\(\)",
     ),
     "dtype": (
         lambda device: cv.tensor([1.0]).to(device).to(np.float64),

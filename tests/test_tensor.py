@@ -54,9 +54,12 @@ ARITHMETIC = {
     "multiply": lambda a, b: a * b,
     "divide": lambda a, b: a / b,
     "scalars": lambda a, b: (2 + a * 3 - 1) / 2 + 0.5 * (1 - b) + 1 / b - (-a),
-    "power": lambda a, b: a**3 + b**0.5,
+    "power": lambda a, b: a**3 + b**0.5 + b**1.7,
     "mean": lambda a, b: a.mean() * b.mean(dim=0, keepdim=True) + a.mean(1).sum(),
     "sum": lambda a, b: a.sum(dim=0) * b.sum(dim=(0, 1), keepdim=True),
+    "sum of all": lambda a, b: a.sum() * b.sum(()) + a.mean(-1, keepdim=True) * b,
+    "loss": lambda a, b: ((a - b) ** 2).mean(),
+    "array": lambda a, b: a * np.arange(1.0, 5.0) + np.ones((3, 1)) / b,
     "reshape": lambda a, b: a.reshape(-1, 2) * b.reshape((6, 2)),
     "flatten": lambda a, b: a.flatten() * b.flatten(),
     "transpose": lambda a, b: a.transpose(0, 1) * b.transpose(1, 0) * 2,
@@ -97,6 +100,30 @@ def test_values_and_attributes() -> None:
     assert repr(cv.tensor(1.5, np.float64, requires_grad=True)) == (
         "tensor(1.5, dtype=float64, requires_grad=True)"
     )
+
+
+def test_integers_are_numpys() -> None:
+    a, b = cv.tensor([[1, 2], [3, 2**60]]), cv.tensor([5, 7])
+    for y, expected in (
+        (a + b, [[6, 9], [8, 2**60 + 7]]),
+        (3 - a, [[2, 1], [0, 3 - 2**60]]),
+        (-a * b, [[-5, -14], [-15, -7 * 2**60]]),
+        (a.sum(0, keepdim=True), [[4, 2**60 + 2]]),
+        (b**2, [25, 49]),
+    ):
+        assert y.dtype == np.int64
+        np.testing.assert_array_equal(y, expected)
+
+
+def test_float16_of_the_cpu_is_numpys() -> None:
+    x = cv.tensor(np.float16([[1, 2], [3, 4]]), requires_grad=True)
+    loss = (x * x / 2 - x.mean(0)).sum()
+    assert loss.dtype == np.float16
+    assert loss.item() == 5
+    loss.backward()
+    assert x.grad is not None
+    assert x.grad.dtype == np.float16
+    np.testing.assert_array_equal(x.grad, [[0, 1], [2, 3]])
 
 
 def test_constructor_copies_and_keeps_dtypes() -> None:
@@ -225,7 +252,7 @@ WRONG = {
     "dtypes": (
         lambda: cv.tensor([1.0]) + cv.tensor([1.0], np.float64),
         TypeError,
-        "add: the operands are float32 and float64",
+        "add: a is float32 but b is float64; cast one of them",
     ),
     "text": (lambda: cv.tensor([1.0]) * "x", TypeError, "multiply: .*float32.* str 'x'"),
     "float with int": (lambda: 1.5 - cv.tensor([1]), TypeError, "subtract: .*int64.* float 1.5"),
@@ -234,6 +261,27 @@ WRONG = {
         ValueError,
         r"divide: shapes \(2,\) and \(3,\) do not broadcast",
     ),
+    "shapes of integers": (
+        lambda: cv.tensor([1, 2]) * cv.tensor([1, 2, 3]),
+        ValueError,
+        r"multiply: .*\(2,\) \(3,\)",
+    ),
+    "integers with floats": (
+        lambda: cv.tensor([1]) + cv.tensor([1.0]),
+        TypeError,
+        "add: a must be float32 or float64, got int64",
+    ),
+    "integer dtypes": (
+        lambda: cv.tensor([1]) + cv.tensor([1], np.int32),
+        TypeError,
+        "add: a is int64 but b is int32",
+    ),
+    "mean of integers": (
+        lambda: cv.tensor([1, 2]).mean(),
+        TypeError,
+        "mean: x must be float32 or float64, got int64",
+    ),
+    "axis": (lambda: leaf(2, 3).sum(2), ValueError, "sum: dim 2 is out of range"),
     "integer gradient": (
         lambda: cv.tensor([1], requires_grad=True),
         TypeError,

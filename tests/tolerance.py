@@ -73,7 +73,7 @@ def rounded_to(values: Array, dtype: Any) -> Array:
         rounded = values.astype(np.float32 if dtype is bfloat16 else dtype)
     if dtype is not bfloat16:
         return rounded.astype(np.float32) if dtype == np.float16 else rounded
-    bits = rounded.view(np.uint32)
+    bits = np.asarray(rounded).view(np.uint32)
     even = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16 << 16
     return np.where(np.isnan(values), np.float32(np.nan), even.view(np.float32))
 

@@ -20,6 +20,7 @@ void register_graph(py::module_& m);
 void register_conv2d(py::module_& m);
 void register_linear(py::module_& m);
 void register_activation(py::module_& m);
+void register_arithmetic(py::module_& m);
 void register_pool2d(py::module_& m);
 void register_patches(py::module_& m);
 void register_resample(py::module_& m);

@@ -115,6 +115,8 @@ namespace pybind11::detail {
 using convolith::Arg;
 using convolith::Array;
 using convolith::Arrays;
+using convolith::Dims;
+using convolith::Operand;
 using convolith::OutputSize;
 using convolith::Padding;
 using convolith::Pair;
@@ -407,6 +409,40 @@ struct type_caster<Arg<std::vector<std::int64_t>>> {
     const int most = static_cast<int>(value.value.size());
     if (convolith::bindings::read_ints(source, value.value.data(), most) < 0)
       value.unfit = convolith::bindings::describe(source);
+    return true;
+  }
+};
+
+template <>
+struct type_caster<Arg<Dims>> {
+  PYBIND11_TYPE_CASTER(Arg<Dims>, const_name("int | tuple[int, ...]"));
+  bool load(handle source, bool convert) {
+    type_caster<Arg<std::int64_t>> number;
+    type_caster<Arg<std::vector<std::int64_t>>> numbers;
+    if (number.load(source, convert) && static_cast<Arg<std::int64_t>&>(number).unfit.empty()) {
+      value.value.axes = {static_cast<Arg<std::int64_t>&>(number).value};
+    } else if (numbers.load(source, convert)) {
+      value.value.axes = static_cast<Arg<std::vector<std::int64_t>>&>(numbers).value;
+      value.unfit = static_cast<Arg<std::vector<std::int64_t>>&>(numbers).unfit;
+    }
+    return true;
+  }
+};
+
+// Operand: an array, or a number.
+template <>
+struct type_caster<Operand> {
+  PYBIND11_TYPE_CASTER(Operand, const_name("numpy.ndarray | float"));
+  bool load(handle source, bool convert) {
+    type_caster<Array> whole;
+    type_caster<Arg<double>> number;
+    if (isinstance<array>(source) || isinstance<convolith::bindings::DeviceArray>(source)) {
+      whole.load(source, convert);
+      value.array = static_cast<Array&>(whole);
+    } else {
+      number.load(source, convert);
+      value.number = static_cast<Arg<double>&>(number);
+    }
     return true;
   }
 };

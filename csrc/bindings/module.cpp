@@ -63,6 +63,7 @@ PYBIND11_MODULE(_C, m) {
   register_conv2d(m);
   register_linear(m);
   register_activation(m);
+  register_arithmetic(m);
   register_pool2d(m);
   register_patches(m);
   register_resample(m);

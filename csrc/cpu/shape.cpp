@@ -1,15 +1,8 @@
-// What joins arrays: add, and the pieces of concat.
+// What joins arrays: the pieces of concat.
 #include "kernels.hpp"
 #include "parallel.hpp"
 
 namespace convolith::CONVOLITH_ISA {
-
-// a, b, y (n): y = a + b
-template <class T>
-void add_forward(const Map& p, const T* a, const T* b, T* y) {
-  map(p.n, a, b, y, [](Lanes<T> v, Lanes<T> w) CONVOLITH_INLINED { return v + w; });
-}
-INSTANTIATE(add_forward)
 
 // from (rows, from_pitch), to (rows, to_pitch): the first `width` elements of each row.  One read, one write.
 template <class T>

@@ -1,12 +1,8 @@
-// What joins arrays: add, and the pieces of concat.  Bound by memory: one read (add: two) and one write an element.
+// What joins arrays: the pieces of concat.  Bound by memory: one read and one write an element.
 #include "elementwise.hpp"
 
 namespace convolith::CONVOLITH_DEVICE {
 namespace {
-
-struct Add {
-  __device__ float operator()(float a, float b) const { return a + b; }
-};
 
 // from (rows, from_pitch), to (rows, to_pitch), in units of V: a block (x, y) for y rows, x of each at a time
 template <class V>
@@ -28,13 +24,6 @@ void copy(const CopyRows& p, const V* from, V* to) {
 }
 
 }  // namespace
-
-// a, b, y (n): y = a + b
-template <class T>
-void add_forward(const Map& p, const T* a, const T* b, T* y) {
-  map("add_forward", p.n, Add{}, y, a, b);
-}
-INSTANTIATE(add_forward)
 
 // from (rows, from_pitch), to (rows, to_pitch): the first `width` elements of each row
 template <class T>

@@ -46,6 +46,17 @@ struct OutputSize {
 using OutputSizeArg = Arg<OutputSize>;           // int, or a pair of which each is an int or None: the input's size
 using IntsArg = Arg<std::vector<std::int64_t>>;  // a tuple or list of ints, of any length
 
+struct Dims {
+  std::vector<std::int64_t> axes;
+};
+using DimsArg = Arg<Dims>;  // int, or a tuple or list of ints
+
+// An array, or a number that stands for an array of it.
+struct Operand {
+  std::optional<Array> array;
+  Real number;
+};
+
 // Which step of an optimizer it is: a number, or an array that counts them.
 struct StepArg {
   Int number;

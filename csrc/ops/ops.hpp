@@ -72,6 +72,26 @@ Arrays prelu_backward(const Array& dy, const Array& x, const Array& weight, cons
 Array maxout_forward(const Array& x, const Int& pieces, const MaybeTarget& out);
 Array maxout_backward(const Array& dy, const Array& x, const Int& pieces, const MaybeTarget& out);
 
+// arithmetic.cpp: a and b broadcast to y, and either may be a number; sums over axes `dim`, or all
+Array add_forward(const Operand& a, const Operand& b, const MaybeTarget& out);
+Array add_backward(const Array& dy, const ShapeArg& input_shape, const MaybeTarget& out);
+Array subtract_forward(const Operand& a, const Operand& b, const MaybeTarget& out);
+Array subtract_backward_b(const Array& dy, const ShapeArg& input_shape, const MaybeTarget& out);
+Array multiply_forward(const Operand& a, const Operand& b, const MaybeTarget& out);
+Array multiply_backward(const Array& dy, const Operand& other, const ShapeArg& input_shape, const MaybeTarget& out);
+Array divide_forward(const Operand& a, const Operand& b, const MaybeTarget& out);
+Array divide_backward_a(const Array& dy, const Operand& b, const ShapeArg& input_shape, const MaybeTarget& out);
+Array divide_backward_b(const Array& dy, const Array& y, const Array& b, const MaybeTarget& out);
+Array power_forward(const Array& x, const Real& exponent, const MaybeTarget& out);
+Array power_backward(const Array& dy, const Array& x, const Real& exponent, const MaybeTarget& out);
+Array sum_forward(const Array& x, const std::optional<DimsArg>& dim, const Flag& keepdim, const MaybeTarget& out);
+Array sum_backward(const Array& dy, const ShapeArg& input_shape, const std::optional<DimsArg>& dim, const Flag& keepdim,
+                   const MaybeTarget& out);
+Array mean_forward(const Array& x, const std::optional<DimsArg>& dim, const Flag& keepdim, const MaybeTarget& out);
+Array mean_backward(const Array& dy, const ShapeArg& input_shape, const std::optional<DimsArg>& dim,
+                    const Flag& keepdim, const MaybeTarget& out);
+Array transpose(const Array& x, const Int& dim0, const Int& dim1);  // a copy of x, which is on a device
+
 // pool2d.cpp: x (N, C, H, W), y and indices (N, C, P, Q)
 Arrays max_pool2d_forward(const Array& x, const PairArg& kernel_size, const std::optional<PairArg>& stride,
                           const PaddingArg& padding, const PairArg& dilation, const Flag& ceil_mode,
@@ -241,7 +261,6 @@ Array dropout_slices_backward(const Array& dy, const Real& p, const Int& axes, c
 // shape.cpp: any shape
 Array flatten_forward(const Array& x, const Int& start_dim, const Int& end_dim, const MaybeTarget& out);
 Array flatten_backward(const Array& dy, const ShapeArg& input_shape, const MaybeTarget& out);
-Array add_forward(const Array& a, const Array& b, const MaybeTarget& out);
 Array concat_forward(const Arrays& xs, const Int& dim, const MaybeTarget& out);
 Arrays concat_backward(const Array& dy, const IntsArg& sizes, const Int& dim, const MaybeTargets& out);
 

@@ -70,18 +70,6 @@ Array flatten_backward(const Array& dy, const ShapeArg& input_shape, const Maybe
   return reshaped(check, dy, shape, out);
 }
 
-Array add_forward(const Array& a, const Array& b, const MaybeTarget& out) {
-  const Check check("add");
-  check.floating(a, "a");
-  check.floating(b, "b");
-  check.alike(a, "a", b, "b");
-  check.same_shape(a, "a", b, "b");
-  const Array y = check.output(out, a.shape, a, {&a, &b}, true);
-  by_dtype(a.dtype,
-           [&]<class T>(T) { kernels<T>(a.device).add_forward(Map{a.size()}, a.ptr<T>(), b.ptr<T>(), y.ptr<T>()); });
-  return y;
-}
-
 Array concat_forward(const Arrays& xs, const Int& dim, const MaybeTarget& out) {
   const Check check("concat");
   if (!xs.unfit.empty()) check.type_error("xs must be a list or tuple of arrays, got ", xs.unfit);

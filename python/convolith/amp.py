@@ -54,6 +54,7 @@ RULES: dict[str, tuple[str, slice]] = {
     "Conv2d": ("half", _EVERY),  # what tensor cores are for
     "ConvTranspose2d": ("half", _EVERY),
     "Linear": ("half", _EVERY),
+    "MatMul": ("half", _EVERY),
     "LocalLinear": ("half", _EVERY),
     "Softmax": ("float32", _EVERY),  # sums of exponentials
     "LogSoftmax": ("float32", _EVERY),
@@ -65,7 +66,12 @@ RULES: dict[str, tuple[str, slice]] = {
     "LayerNorm": ("float32", _EVERY),
     "GroupNorm": ("float32", _EVERY),
     "LocalResponseNorm": ("float32", _EVERY),  # squares
+    "Power": ("float32", _EVERY),
+    "Sum": ("float32", _EVERY),  # too large for float16
     "Add": ("widest", _EVERY),  # float32 beside a half
+    "Subtract": ("widest", _EVERY),
+    "Multiply": ("widest", _EVERY),
+    "Divide": ("widest", _EVERY),
     "Concat": ("widest", _EVERY),
     "BatchNorm": ("widest", slice(0, 4, 3)),  # x and residual; its vectors are float32 anyway
 }
@@ -126,11 +132,12 @@ def autocast(
     itself, outside, in the dtypes of forward. What each function does is in `convolith.amp.RULES`:
 
     ================================  ==========================================================
-    convolutions, linear layers       cast their inputs and parameters to `dtype`
+    convolutions, linear layers,      cast their inputs and parameters to `dtype`
+    ``@``
     softmax, log_softmax, losses,     cast their inputs to float32
     layer_norm, group_norm,
-    local_response_norm
-    ``+``, cat                        widen to float32 where a half meets a float32
+    local_response_norm, sum, ``**``
+    ``+ - * /``, cat                  widen to float32 where a half meets a float32
     batch_norm                        takes `input` as it is, beside float32 vectors; `residual`
                                       and `input` widen as for ``+``
     all others                        compute in the dtype that they are given

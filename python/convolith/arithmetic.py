@@ -1,53 +1,49 @@
 """Arithmetic on tensors: what `Tensor`'s operators and methods are made of.
 
-With equal shapes `+` is the primitive `add`, and `@` is `linear`; what else there is on the CPU is
-NumPy's.
+Floats go through the primitives, on every device. Integers are NumPy's, and so is float16 on the
+CPU, which has no kernels for them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
-from convolith import primitives
-from convolith.device import Array, cast, device_of, is_device, reshape, to_device
-from convolith.tensor import Function, Node, Tensor, autocast_arguments
+from convolith import primitives, reference
+from convolith.device import (
+    Array,
+    cast,
+    device_of,
+    has_kernels,
+    is_array,
+    is_device,
+    reshape,
+    to_device,
+    transpose,
+)
+from convolith.tensor import Function, Node, Tensor
+
+Shape = tuple[int, ...]
 
 
 def binary(function: type[Function], a: Any, b: Any) -> Tensor:
     """``function(a, b)``; a Python number takes the dtype of the tensor beside it."""
-    like = a if isinstance(a, Tensor) else b
     if not isinstance(a, Tensor):
-        a = _constant(function, a, like)
+        a = _operand(function, a, b)
     elif not isinstance(b, Tensor):
-        b = _constant(function, b, like)
-    a, b = autocast_arguments(function, (a, b))
-    if a.dtype != b.dtype:
-        raise TypeError(f"{function.__name__.lower()}: the operands are {a.dtype} and {b.dtype}")
-    if isinstance(a, Tensor) and isinstance(b, Tensor) and a.device != b.device:
-        raise ValueError(
-            f"{function.__name__.lower()}: the operands are on {a.device} and {b.device}; "
-            "move one of them with .to()"
-        )
-    if like.device != "cpu" and not (function is Add and a.shape == b.shape):
-        raise ValueError(
-            f"{function.__name__.lower()}: on {like.device} only tensors of equal shape are added, "
-            f"not {a.shape} and {b.shape}; .cpu() brings them to where everything works"
-        )
-    try:
-        return function.apply(a, b)
-    except ValueError as error:
-        raise ValueError(
-            f"{function.__name__.lower()}: shapes {a.shape} and {b.shape} do not broadcast"
-        ) from error
+        b = _operand(function, b, a)
+    return function.apply(a, b)
 
 
-def _constant(function: type[Function], value: Any, like: Tensor) -> Array:
+def _operand(function: type[Function], value: Any, like: Tensor) -> Array | float:
     if isinstance(value, np.ndarray):
         return value
-    if isinstance(value, float | int) and (like.dtype.kind == "f" or isinstance(value, int)):
+    if isinstance(value, Real) and has_kernels(like._array):
+        return float(value)
+    if isinstance(value, Integral) or (isinstance(value, Real) and like.dtype.kind == "f"):
         return np.asarray(value, like.dtype)
     raise TypeError(
         f"{function.__name__.lower()}: cannot combine a {like.dtype} tensor "
@@ -55,34 +51,38 @@ def _constant(function: type[Function], value: Any, like: Tensor) -> Array:
     )
 
 
+# In place of kernels; gradients are the reference's.
+_NUMPYS: dict[str, Callable[..., Any]] = {
+    "add_forward": np.add,
+    "subtract_forward": np.subtract,
+    "multiply_forward": np.multiply,
+    "divide_forward": np.divide,
+    "power_forward": np.power,
+    "sum_forward": lambda x, dim, keep: np.sum(x, None if dim == () else dim, keepdims=keep),
+}
+
+
+def _compute(name: str, *args: Any) -> Array:
+    """What the primitive `name` gives, or NumPy where no kernel takes the arrays."""
+    arrays = [x for x in args if is_array(x)]
+    dtype = arrays[0].dtype
+    numpys = getattr(reference, name) if dtype.kind == "f" else None
+    numpys = _NUMPYS.get(name, numpys)
+    if numpys is None or any(map(has_kernels, arrays)):
+        y: Array = getattr(primitives, name)(*args)
+        return y
+    family = name.split("_")[0]
+    if any(x.dtype != dtype for x in arrays):
+        raise TypeError(f"{family}: a is {dtype} but b is {arrays[1].dtype}; cast one of them")
+    try:
+        y = np.asarray(numpys(*args))
+    except ValueError as error:
+        raise ValueError(f"{family}: {error}") from error
+    return y.astype(dtype, copy=False) if dtype.kind == "f" else y
+
+
 def _moved(x: Array, target: Any, non_blocking: bool = False) -> Array:
     return to_device(x, target, non_blocking) if is_device(target) else cast(x, target)
-
-
-def _unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array:
-    """Sum `gradient` over the dimensions along which an operand of `shape` was repeated."""
-    if gradient.shape == shape:
-        return gradient
-    lead = gradient.ndim - len(shape)
-    repeated = tuple(lead + i for i, n in enumerate(shape) if n == 1)
-    axes = (*range(lead), *repeated)
-    total: Array = gradient.sum(axes, keepdims=True)
-    return total.reshape(shape)
-
-
-class Add(Function):
-    @staticmethod
-    def forward(ctx: Node, a: Array, b: Array) -> Array:
-        ctx.save(a.shape, b.shape)
-        y: Array = primitives.add_forward(a, b) if a.shape == b.shape else a + b
-        return y
-
-    @staticmethod
-    def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
-        return tuple(
-            _unbroadcast(dy, shape) if need else None
-            for shape, need in zip(ctx.saved, ctx.needs, strict=True)
-        )
 
 
 class To(Function):
@@ -99,50 +99,64 @@ class To(Function):
         return (_moved(_moved(dy, device), dtype),)
 
 
+class Add(Function):
+    @staticmethod
+    def forward(ctx: Node, a: Array | float, b: Array | float) -> Array:
+        ctx.save(np.shape(a), np.shape(b))
+        return _compute("add_forward", a, b)
+
+    @staticmethod
+    def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
+        return tuple(
+            _compute("add_backward", dy, shape) if need else None
+            for shape, need in zip(ctx.saved, ctx.needs, strict=True)
+        )
+
+
 class Subtract(Function):
     @staticmethod
-    def forward(ctx: Node, a: Array, b: Array) -> Array:
-        ctx.save(a.shape, b.shape)
-        return a - b
+    def forward(ctx: Node, a: Array | float, b: Array | float) -> Array:
+        ctx.save(np.shape(a), np.shape(b))
+        return _compute("subtract_forward", a, b)
 
     @staticmethod
     def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
         a_shape, b_shape = ctx.saved
         return (
-            _unbroadcast(dy, a_shape) if ctx.needs[0] else None,
-            _unbroadcast(-dy, b_shape) if ctx.needs[1] else None,
+            _compute("add_backward", dy, a_shape) if ctx.needs[0] else None,
+            _compute("subtract_backward_b", dy, b_shape) if ctx.needs[1] else None,
         )
 
 
 class Multiply(Function):
     @staticmethod
-    def forward(ctx: Node, a: Array, b: Array) -> Array:
-        ctx.save(a, b)
-        return a * b
+    def forward(ctx: Node, a: Array | float, b: Array | float) -> Array:
+        kept = (b if ctx.needs[0] else None, a if ctx.needs[1] else None)
+        ctx.save(*kept, np.shape(a), np.shape(b))
+        return _compute("multiply_forward", a, b)
 
     @staticmethod
     def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
-        a, b = ctx.saved
+        b, a, a_shape, b_shape = ctx.saved
         return (
-            _unbroadcast(dy * b, a.shape) if ctx.needs[0] else None,
-            _unbroadcast(dy * a, b.shape) if ctx.needs[1] else None,
+            _compute("multiply_backward", dy, b, a_shape) if ctx.needs[0] else None,
+            _compute("multiply_backward", dy, a, b_shape) if ctx.needs[1] else None,
         )
 
 
 class Divide(Function):
     @staticmethod
-    def forward(ctx: Node, a: Array, b: Array) -> Array:
-        y: Array = a / b
-        ctx.save(a.shape, b, y)
+    def forward(ctx: Node, a: Array | float, b: Array | float) -> Array:
+        y = _compute("divide_forward", a, b)
+        ctx.save(np.shape(a), b, y if ctx.needs[1] else None)
         return y
 
     @staticmethod
     def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
         a_shape, b, y = ctx.saved
-        da = dy / b
         return (
-            _unbroadcast(da, a_shape) if ctx.needs[0] else None,
-            _unbroadcast(-da * y, b.shape) if ctx.needs[1] else None,
+            _compute("divide_backward_a", dy, b, a_shape) if ctx.needs[0] else None,
+            _compute("divide_backward_b", dy, y, b) if ctx.needs[1] else None,
         )
 
 
@@ -150,13 +164,11 @@ class Power(Function):
     @staticmethod
     def forward(ctx: Node, x: Array, *, exponent: float) -> Array:
         ctx.save(x, exponent)
-        y: Array = x**exponent
-        return y
+        return _compute("power_forward", x, exponent)
 
     @staticmethod
     def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
-        x, exponent = ctx.saved
-        return (dy * (exponent * x ** (exponent - 1)),)
+        return (_compute("power_backward", dy, *ctx.saved),)
 
 
 class MatMul(Function):
@@ -164,30 +176,40 @@ class MatMul(Function):
 
     @staticmethod
     def forward(ctx: Node, a: Array, b: Array) -> Array:
-        ctx.save(a, b)
-        y: Array = primitives.linear_forward(a, b.T)
+        w = transpose(b, 0, -1)
+        ctx.save(a, w)
+        y: Array = primitives.linear_forward(a, w)
         return y
 
     @staticmethod
     def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
-        a, b = ctx.saved
+        a, w = ctx.saved
         return (
-            primitives.linear_backward_input(dy, b.T) if ctx.needs[0] else None,
-            primitives.linear_backward_weight(dy, a).T if ctx.needs[1] else None,
+            primitives.linear_backward_input(dy, w) if ctx.needs[0] else None,
+            transpose(primitives.linear_backward_weight(dy, a), 0, 1) if ctx.needs[1] else None,
         )
 
 
 class Sum(Function):
     @staticmethod
-    def forward(ctx: Node, x: Array, *, dim: int | tuple[int, ...] | None, keepdim: bool) -> Array:
-        y: Array = np.asarray(x.sum(dim, keepdims=True))
-        ctx.save(x.shape, y.shape)
-        return y if keepdim else np.asarray(y.squeeze(dim))
+    def forward(ctx: Node, x: Array, *, dim: int | Shape | None, keepdim: bool) -> Array:
+        ctx.save(x.shape, dim, keepdim)
+        return _compute("sum_forward", x, dim, keepdim)
 
     @staticmethod
     def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
-        x_shape, y_shape = ctx.saved
-        return (np.broadcast_to(dy.reshape(y_shape), x_shape),)
+        return (_compute("sum_backward", dy, *ctx.saved),)
+
+
+class Mean(Function):
+    @staticmethod
+    def forward(ctx: Node, x: Array, *, dim: int | Shape | None, keepdim: bool) -> Array:
+        ctx.save(x.shape, dim, keepdim)
+        return _compute("mean_forward", x, dim, keepdim)
+
+    @staticmethod
+    def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
+        return (_compute("mean_backward", dy, *ctx.saved),)
 
 
 class Reshape(Function):
@@ -218,11 +240,8 @@ class Transpose(Function):
     @staticmethod
     def forward(ctx: Node, x: Array, *, dims: tuple[int, int]) -> Array:
         ctx.save(*dims)
-        y: Array = x.swapaxes(*dims)
-        return y
+        return transpose(x, *dims)
 
     @staticmethod
     def backward(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
-        dim0, dim1 = ctx.saved
-        dx: Array = dy.swapaxes(dim0, dim1)
-        return (dx,)
+        return (transpose(dy, *ctx.saved),)

@@ -142,10 +142,25 @@ def assign(target: Array, values: Array) -> None:
         target.assign(values)
 
 
+def has_kernels(array: Array) -> bool:
+    """Whether it may be what kernels take: on a device, or float32 or float64 on the CPU."""
+    return type(array) is DeviceArray or array.dtype.name in ("float32", "float64")
+
+
 def add(a: Array, b: Array) -> Array:
-    """a + b: by the primitive on a device, where shapes have to be equal."""
-    total: Array = primitives.add_forward(a, b) if isinstance(a, DeviceArray) else a + b
+    """a + b."""
+    total: Array = primitives.add_forward(a, b) if has_kernels(a) else a + b
     return total
+
+
+def transpose(array: Array, dim0: int, dim1: int) -> Array:
+    """`array` with two dimensions exchanged: NumPy's view, a copy on a device."""
+    y: Array
+    if isinstance(array, np.ndarray):
+        y = array.swapaxes(dim0, dim1)
+    else:
+        y = _C.transpose(array, dim0, dim1)
+    return y
 
 
 def reshape(array: Array, shape: tuple[int, ...]) -> Array:

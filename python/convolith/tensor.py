@@ -361,7 +361,8 @@ class Tensor:
         """Add `gradient`, an array that nobody else holds, to `grad`."""
         self.grad = Tensor(gradient if self.grad is None else add(self.grad._array, gradient))
 
-    # Arithmetic. With equal shapes `+` is the primitive `add`; what broadcasts is NumPy's.
+    # Arithmetic, by NumPy's rule of broadcasting: shapes are aligned at their last dimensions, and
+    # a tensor is repeated along a dimension where its length is 1 or that it does not have.
 
     def __add__(self, other: Any) -> Tensor:
         return binary(Add, self, other)
@@ -397,13 +398,12 @@ class Tensor:
         return MatMul.apply(self, other)
 
     def sum(self, dim: int | tuple[int, ...] | None = None, keepdim: bool = False) -> Tensor:
-        """Sum over `dim`, or over everything."""
+        """Sum over `dim`, one or several dimensions, or over everything."""
         return Sum.apply(self, dim=dim, keepdim=keepdim)
 
     def mean(self, dim: int | tuple[int, ...] | None = None, keepdim: bool = False) -> Tensor:
-        """Mean over `dim`, or over everything."""
-        total = self.sum(dim, keepdim)
-        return total * (total._array.size / self._array.size if self._array.size else np.nan)
+        """Mean over `dim`, one or several dimensions, or over everything."""
+        return Mean.apply(self, dim=dim, keepdim=keepdim)
 
     def reshape(self, *shape: SupportsIndex | Sequence[SupportsIndex]) -> Tensor:
         """The same elements in another shape, ``reshape(2, 3)`` or ``reshape((2, 3))``."""
@@ -489,6 +489,7 @@ from convolith.arithmetic import (  # noqa: E402
     Divide,
     Flatten,
     MatMul,
+    Mean,
     Multiply,
     Power,
     Reshape,

@@ -7,6 +7,7 @@ mostly odd: whatever is no multiple of a vector, a tile or a block goes through 
 # Each adds its rows.
 from cases import (  # noqa: F401
     activation,
+    arithmetic,
     augment,
     batch_norm,
     clip,

@@ -1,10 +1,9 @@
-"""Addition, concatenation, flatten."""
+"""Concatenation, flatten."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from cases.elementwise import ELEMENTWISE
 from cases.table import case, normal
 from convolith import reference
 
@@ -59,12 +58,4 @@ for _name, _shape, _dim, _sizes in (
         _name,
         lambda rng, dtype, s=_whole, k=_sizes, d=_dim: ((normal(rng, s, dtype), list(k), d), {}),
         exact=True,
-    )
-
-for _name, _shape in ELEMENTWISE.items():
-    case(
-        "add_forward",
-        _name,
-        lambda rng, dtype, s=_shape: ((normal(rng, s, dtype), normal(rng, s, dtype)), {}),
-        exact=True,  # one rounding, of the sum of two rounded numbers
     )

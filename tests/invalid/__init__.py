@@ -3,6 +3,7 @@
 # Each adds its rows.
 from invalid import (  # noqa: F401
     activation,
+    arithmetic,
     augment,
     batch_norm,
     clip,

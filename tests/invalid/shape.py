@@ -1,4 +1,4 @@
-"""Addition, concatenation, flatten."""
+"""Concatenation, flatten."""
 
 from __future__ import annotations
 
@@ -13,14 +13,6 @@ values(
     },
 )
 values("flatten_backward", {"size": (lambda: (a(2, 12), (2, 3, 5)), "(2, 12)", "(2, 3, 5)")})
-values(
-    "add_forward",
-    {
-        "shapes": (lambda: (a(2, 3), a(3)), "(2, 3)", "(3,)"),
-        "out": (lambda: (a(2, 3), a(2, 3), {"out": a(3, 2)}), "out", "(3, 2)"),
-    },
-)
-types("add_forward", {"mixed": (lambda: (a(3), a(3, dtype=F64)), "float32", "float64")})
 values(
     "concat_forward",
     {

@@ -16,7 +16,7 @@ PoolPadding = int | tuple[int, int] | tuple[int, int, int, int]
 Padding = int | tuple[int, int] | tuple[int, int, int, int] | str
 
 
-def float64(x: Floats | Ints) -> Float64s:
+def float64(x: Floats | Ints | float) -> Float64s:
     return np.asarray(x, dtype=np.float64)
 
 

@@ -1,4 +1,4 @@
-"""Flatten, add and concatenate."""
+"""Flatten and concatenate."""
 
 from __future__ import annotations
 
@@ -65,31 +65,6 @@ def flatten_backward(
         If dy does not have as many elements as `input_shape`.
     """
     return deliver(float64(dy).reshape(input_shape), out)
-
-
-def add_forward(a: Floats, b: Floats, *, out: Floats | None = None) -> Floats:
-    """Add two arrays of equal shape, as a residual connection does.
-
-    Parameters
-    ----------
-    a, b : arrays of equal shape
-    out : a's shape, optional
-        Where to put the result; may be a or b itself.
-
-    Returns
-    -------
-    y : a's shape
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ: nothing is broadcast.
-
-    Notes
-    -----
-    The gradient of both a and b is dy itself, so there is no add_backward.
-    """
-    return deliver(float64(a) + float64(b), out)
 
 
 def concat_forward(xs: Sequence[Floats], dim: int = 1, *, out: Floats | None = None) -> Floats:
