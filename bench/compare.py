@@ -24,6 +24,7 @@ import gpu
 import imports
 import infer
 import ops
+import parity
 import peak
 import train
 from measure import Row, machine, report, write_json
@@ -36,6 +37,7 @@ COMPARISONS: dict[str, tuple[ModuleType, str]] = {
     "train": (train, "training, images/s"),
     "infer": (infer, "evaluation, images/s"),
     "import": (imports, "time to import and size on disk"),
+    "parity": (parity, "every function and gradient, error in units in the last place"),
 }
 Columns = tuple[tuple[str, str, str], ...]
 

@@ -1,16 +1,22 @@
 """What README and HACKING say is so: the code runs, the figures come from bench/results."""
 
+import doctest
+import io
 import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
+from convolith import data, filters, metrics, nn, optim, train, viz
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+PAGES = sorted((ROOT / "docs").glob("*.md"))
 
 
 def test_readme_example_learns(tmp_path: Path) -> None:
@@ -24,7 +30,8 @@ def test_readme_example_learns(tmp_path: Path) -> None:
 
 
 def test_data_guide_runs() -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/data.md").read_text(), flags=re.S)
+    text = (ROOT / "docs/data.md").read_text()
+    (code,) = re.findall(r"```python\n(?!>>>)(.*?)```", text, flags=re.S)
     names: dict[str, Any] = {}
     exec(code, names)
     assert (names["x"].shape, str(names["x"].dtype)) == ((64, 1, 28, 28), "float32")
@@ -39,13 +46,37 @@ def test_readme_has_two_commands() -> None:
     assert "python -m pytest" in commands[1]
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_examples_of_the_pages(page: Path) -> None:
+    """A page is one session, with what it prints."""
+    code = "\n".join(re.findall(r"```python\n(>>>.*?)```", page.read_text(), flags=re.S))
+    session = doctest.DocTestParser().get_doctest(code, {}, page.name, str(page), 0)
+    said = io.StringIO()
+    doctest.DocTestRunner().run(session, out=said.write)
+    assert said.getvalue() == ""
+
+
 @pytest.mark.parametrize(
-    "document", ["README.md", "HACKING.md", "docs/data.md", "docs/performance.md"]
+    "module",
+    [nn, nn.init, optim, optim.lr_scheduler, metrics, data, train, viz, filters],
+    ids=lambda module: module.__name__,
 )
-def test_links_lead_somewhere(document: str) -> None:
-    file = ROOT / document
+def test_every_public_name_is_on_a_page(module: ModuleType) -> None:
+    text = "\n".join(page.read_text() for page in PAGES)
+    names = getattr(module, "__all__", None) or [
+        name
+        for name, value in vars(module).items()
+        if getattr(value, "__module__", "") == module.__name__ and name[0] != "_"
+    ]
+    assert [name for name in names if not re.search(rf"\b{name}\b", text)] == []
+
+
+@pytest.mark.parametrize(
+    "file", [ROOT / "README.md", ROOT / "HACKING.md", *PAGES], ids=lambda file: file.stem
+)
+def test_links_lead_somewhere(file: Path) -> None:
     links = re.findall(r"\]\(([^)#]+)\)", file.read_text())
-    local = [link for link in links if not link.startswith("http")]
+    local = [link for link in links if not link.startswith(("http", "_pictures/"))]
     assert [link for link in local if not (file.parent / link).exists()] == []
 
 
