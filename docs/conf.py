@@ -1,5 +1,6 @@
 """How Sphinx builds these pages: ``pip install '.[docs]' && sphinx-build -W docs build/docs``."""
 
+import re
 import sys
 from importlib.metadata import version as version_of
 from pathlib import Path
@@ -25,9 +26,13 @@ html_theme = "furo"
 html_title = f"convolith {release}"
 
 
-def _escape_stars(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    """A shape (N, C, *) begins no emphasis."""
-    lines[:] = [line.replace(", *)", ", \\*)") for line in lines]
+def _escape(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Docstrings are plain text: (N, C, *) begins no emphasis, |x| is no substitution."""
+    for i, line in enumerate(lines):
+        if not line.lstrip().startswith((">>>", "...")):
+            parts = re.split("(`[^`]*`)", line)  # code stays as it is
+            parts[::2] = [re.sub(r"([*|])", r"\\\1", part) for part in parts[::2]]
+            lines[i] = "".join(parts)
 
 
 def _draw(app: Any) -> None:
@@ -38,5 +43,5 @@ def _draw(app: Any) -> None:
 
 def setup(app: Any) -> None:
     """Pictures are drawn before the pages are read."""
-    app.connect("autodoc-process-docstring", _escape_stars)
+    app.connect("autodoc-process-docstring", _escape, priority=400)  # before numpydoc's
     app.connect("builder-inited", _draw)

@@ -10,6 +10,5 @@ from convolith import filters, viz
 def draw(folder: Path) -> None:
     """Every picture, as SVG."""
     folder.mkdir(exist_ok=True)
-    viz.activation_functions(path=folder / "activations.svg")
-    viz.filter_bank(filters.leung_malik(), path=folder / "filters.svg")
-    viz.schedules(path=folder / "schedules.svg")
+    viz.activation_functions(path=folder / "activations.png")
+    viz.filter_bank(filters.leung_malik_bank(), path=folder / "filters.png")
