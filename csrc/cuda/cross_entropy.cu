@@ -48,22 +48,20 @@ __global__ void __launch_bounds__(Team::threads)
     const auto [max, sum] = normaliser(team, logits);
     const float log_sum = logf(sum), scale = 1 / sum;
     float loss = hot_weight * (log_sum - (picked - max));
-    if (q.target) {
-      float weighted = 0, weight = 0;  // sums of v target d, d = x - max, and of v target
+    if (q.target || q.smooth != 0) {
+      // Sums of v t d, d = x - max, and of v t; and with t = 1, which is not multiplied by a smoothing of 0: a logit of
+      // -inf has an infinite loss.
+      float hot = 0, hot_sum = 0, even = 0, even_sum = 0;
       logits.each([&](float x, std::int64_t i) {
-        const float t = q.v[i - team.first] * static_cast<float>(q.target[i]);
-        weighted += t * (x - max), weight += t;
+        const float v = q.v[i - team.first], t = q.target ? v * static_cast<float>(q.target[i]) : 0;
+        hot += t * (x - max), hot_sum += t;
+        even += v * (x - max), even_sum += v;
       });
-      loss = log_sum * team.reduce(Sum{}, weight) - team.reduce(Sum{}, weighted);
-    }
-    if (q.smooth != 0) {  // not multiplied by 0: a logit of -inf has an infinite loss
-      float even = 0, weight = 0;
-      logits.each([&](float x, std::int64_t i) {
-        const float v = q.v[i - team.first];
-        even += v * (x - max), weight += v;
-      });
-      const float all = log_sum * team.reduce(Sum{}, weight) - team.reduce(Sum{}, even);
-      loss = q.sharp * loss + q.smooth * (all / static_cast<float>(q.v.C));
+      if (q.target) loss = log_sum * team.reduce(Sum{}, hot_sum) - team.reduce(Sum{}, hot);
+      if (q.smooth != 0) {
+        const float all = log_sum * team.reduce(Sum{}, even_sum) - team.reduce(Sum{}, even);
+        loss = q.sharp * loss + q.smooth * (all / static_cast<float>(q.v.C));
+      }
     }
     logits.each([&](float x, std::int64_t i) { probs[i] = static_cast<T>(expf(x - max) * scale); });
 
