@@ -87,7 +87,7 @@ class Elements {
       for (int j = 0; j < Team::count; ++j)
         if (exists(j)) f(held_[j], offset(j));
     } else {
-#pragma unroll 2
+#pragma unroll 1  // more keep registers in memory
       for (std::int64_t j = 0; exists(j); ++j) f(load_(offset(j)), offset(j));
     }
   }
