@@ -45,7 +45,7 @@ __global__ void __launch_bounds__(Team::threads)
     const Row<T> row(team, m, x);
     const Elements scores(team, -INFINITY, [=](std::int64_t i) { return static_cast<float>(x[i]); });
     float total = 0;
-    scores.each([&](float x, std::int64_t i) {
+    scores.fold_at([&](float x, std::int64_t i) {
       const float z = row.missing(x, i);
       total += m.p == 1 ? z : z * z;
     });

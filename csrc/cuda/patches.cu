@@ -26,6 +26,7 @@ struct Unfold {
 template <class F>
 __device__ __forceinline__ void for_taps(std::int64_t i, std::int64_t taps, std::int64_t outputs, std::int64_t stride,
                                          std::int64_t dilation, const F& f) {
+#pragma unroll 1  // unrolled, loops within loops keep registers in memory
   for (int tap = 0; tap < taps; ++tap) {
     const auto reach = static_cast<int>(i - tap * dilation), step = static_cast<int>(stride);
     if (reach >= 0 && reach % step == 0 && reach / step < outputs) f(tap, reach / step);

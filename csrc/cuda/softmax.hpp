@@ -92,15 +92,20 @@ class Elements {
     }
   }
 
-  // f(element), and perhaps f(padding), which must not matter: no branches.
+  // f(element, offset), and perhaps f(padding, an offset beyond), which must not matter: no branches.
   template <class F>
-  __device__ __forceinline__ void fold(F f) const {
+  __device__ __forceinline__ void fold_at(F f) const {
     if constexpr (Team::count > 0) {
 #pragma unroll
-      for (int j = 0; j < Team::count; ++j) f(held_[j]);
+      for (int j = 0; j < Team::count; ++j) f(held_[j], offset(j));
     } else {
-      each([&](Element e, std::int64_t) { f(e); });
+      each(f);
     }
+  }
+  // f(element)
+  template <class F>
+  __device__ __forceinline__ void fold(F f) const {
+    fold_at([&](Element e, std::int64_t) { f(e); });
   }
 
  private:
