@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from convolith import Tensor, nn, optim
+from convolith._spelling import did_you_mean
 from convolith.cli import main
 from convolith.data.cifar import CIFAR10_RELEASES, CIFAR100_RELEASES
 from convolith.models import CNN, MLP, LeNet5, Perceptron
 from convolith.train import BEST, LAST, EarlyStopping, LRScheduler, build, recipe
-from convolith.train.options import did_you_mean, options, read_toml, write_toml
+from convolith.train.options import options, read_toml, write_toml
 from convolith.train.settings import (
     AUGMENTATIONS,
     LOSSES,

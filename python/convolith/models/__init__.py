@@ -4,6 +4,7 @@ from convolith.models.cnn import CNN
 from convolith.models.lenet import LeNet5
 from convolith.models.mlp import MLP, Perceptron
 from convolith.models.mobilenet import MobileNetV1, mobilenet_v1
+from convolith.models.registry import Entry, get_model, list_models, model_entry
 from convolith.models.resnet import (
     BasicBlock,
     Bottleneck,
@@ -22,11 +23,15 @@ __all__ = [
     "MLP",
     "BasicBlock",
     "Bottleneck",
+    "Entry",
     "LeNet5",
     "MobileNetV1",
     "Perceptron",
     "ResNet",
+    "get_model",
+    "list_models",
     "mobilenet_v1",
+    "model_entry",
     "resnet18",
     "resnet20",
     "resnet34",

@@ -12,6 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 from convolith import nn, optim
+from convolith._spelling import did_you_mean
 from convolith.models import CNN, MLP, LeNet5, Perceptron
 from convolith.tensor import Tensor
 from convolith.train.callbacks import (
@@ -22,7 +23,6 @@ from convolith.train.callbacks import (
     EarlyStopping,
     LRScheduler,
 )
-from convolith.train.options import did_you_mean
 from convolith.train.settings import (
     LEARNING_RATES,
     LOSS_TARGETS,

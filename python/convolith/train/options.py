@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import json
 import math
 import os
@@ -12,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+
+from convolith._spelling import did_you_mean
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -143,12 +144,6 @@ def option(default: Any, kind: Kind, help: str) -> Any:
 def options(*classes: Any) -> dict[str, Field[Any]]:
     """The options of dataclasses, by name."""
     return {f.name: f for cls in classes for f in fields(cls)}
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The nearest of the `known` words as the end of a sentence, or nothing."""
-    nearest = difflib.get_close_matches(word, list(known), 1)
-    return f"; did you mean {nearest[0]}?" if nearest else ""
 
 
 def read_toml(path: str | os.PathLike[str], known: Mapping[str, Field[Any]]) -> dict[str, Any]:
