@@ -6,7 +6,8 @@ from convolith.data.cifar import CIFAR10, CIFAR100
 from convolith.data.dataset import ConcatDataset, Dataset, Normalize, Subset, TensorDataset
 from convolith.data.folder import ImageFolder
 from convolith.data.idx import read_idx
-from convolith.data.image import load_digit_image
+from convolith.data.image import load_digit_image, read_picture
+from convolith.data.imagenet import ImageNetTransform, imagenet_classes
 from convolith.data.loader import DataLoader, RandomShift
 from convolith.data.mnist import MNIST, Digits, FashionMNIST, load_digits, load_mnist
 from convolith.data.network import download
@@ -23,6 +24,7 @@ __all__ = [
     "Digits",
     "FashionMNIST",
     "ImageFolder",
+    "ImageNetTransform",
     "Normalize",
     "RandomShift",
     "Subset",
@@ -30,6 +32,7 @@ __all__ = [
     "augment",
     "augmentation",
     "download",
+    "imagenet_classes",
     "load_digit_image",
     "load_digits",
     "load_mnist",
@@ -37,5 +40,6 @@ __all__ = [
     "one_hot",
     "random_split",
     "read_idx",
+    "read_picture",
     "train_test_split",
 ]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from convolith.data.image import pillow
+from convolith.data.image import pillow, read_picture
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
@@ -19,7 +19,8 @@ class ImageFolder:
     """Pictures under ``root/class/``: images (N, C, H, W) uint8 and labels (N,) int64.
 
     Classes are the names of the folders in root, sorted; pictures are taken from each and from the
-    folders in it, sorted as well. They are read when they are asked for, with Pillow.
+    folders in it, sorted as well. They are read when they are asked for, with Pillow, and upright
+    as their EXIF data says.
 
     Parameters
     ----------
@@ -90,14 +91,9 @@ class ImageFolder:
 
     def _read(self, path: Path) -> npt.NDArray[Any]:
         """(C, H, W)."""
-        Image = pillow()
-        try:
-            with Image.open(path) as file:
-                picture = file.convert(self.mode)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise ValueError(f"{path}: not a picture that Pillow can read: {error}") from error
+        picture = read_picture(path, self.mode)
         if self.size:
-            picture = picture.resize(self.size[::-1], Image.Resampling.BILINEAR)
+            picture = picture.resize(self.size[::-1], pillow().Resampling.BILINEAR)
         array = np.asarray(picture)
         image = np.ascontiguousarray(np.atleast_3d(array).transpose(2, 0, 1))
         return image if self.transform is None else self.transform(image)

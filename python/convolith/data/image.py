@@ -1,4 +1,4 @@
-"""A picture of a digit, brought to the form of MNIST."""
+"""Pictures in files, and one of a digit, brought to the form of MNIST."""
 
 from __future__ import annotations
 
@@ -16,6 +16,48 @@ def pillow() -> Any:
     except ImportError as error:
         raise ImportError("reading pictures needs Pillow: pip install pillow") from error
     return Image
+
+
+def read_picture(path: str | os.PathLike[str], mode: str = "RGB") -> Any:
+    """The picture in a file, upright as its EXIF data says; what is transparent is white paper.
+
+    Parameters
+    ----------
+    path : path
+    mode : {'RGB', 'L'}
+        Colour, or grey.
+
+    Returns
+    -------
+    PIL.Image.Image
+
+    Raises
+    ------
+    ValueError
+        If it is no picture, or a broken one.
+    OSError
+        If it cannot be opened.
+    ImportError
+        If Pillow is missing.
+    """
+    Image = pillow()
+    from PIL import ImageOps
+
+    try:
+        with Image.open(path) as file:
+            return without_transparency(ImageOps.exif_transpose(file)).convert(mode)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            raise  # it is not there, or may not be read
+        raise ValueError(f"{path}: not a picture that Pillow can read: {error}") from error
+
+
+def without_transparency(picture: Any) -> Any:
+    """`picture` on white paper, where it lets through; else itself."""
+    if "transparency" not in picture.info and picture.mode not in ("LA", "PA", "RGBA"):
+        return picture
+    layered = picture.convert("RGBA")
+    return pillow().alpha_composite(pillow().new("RGBA", layered.size, "white"), layered)
 
 
 def load_digit_image(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:

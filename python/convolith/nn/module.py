@@ -60,11 +60,14 @@ class Module:
     ----------
     training : bool
         True at first; `train` and `eval` set it in the whole tree.
+    frozen : bool
+        Whether this part stays in evaluation mode: see `nn.utils.freeze`.
     keeps_float32 : bool
         Of a class: whether `to` leaves its own tensors float32 where others become halves.
     """
 
     training: bool = True
+    frozen: bool = False
     keeps_float32: bool = False
     _forward_hooks: Mapping[Handle, Hook] = {}
     forward: Callable[..., Any]
@@ -132,9 +135,9 @@ class Module:
     # Modes
 
     def train(self: Self, mode: bool = True) -> Self:
-        """Set `training` in the whole tree; returns the module."""
+        """Set `training` in the whole tree, but for what is `frozen`; returns the module."""
         for module in self.modules():
-            module.training = mode
+            module.training = mode and not module.frozen
         return self
 
     def eval(self: Self) -> Self:

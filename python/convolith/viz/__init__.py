@@ -1,16 +1,20 @@
 """Pictures; they need matplotlib, an extra: ``pip install "convolith[plot]"``."""
 
 from convolith.viz.activation_functions import activation_functions
+from convolith.viz.class_activation import class_activation
 from convolith.viz.confusion import confusion
 from convolith.viz.curves import curves
 from convolith.viz.filters import filter_bank
 from convolith.viz.landscape import landscape, loss_landscape
 from convolith.viz.layers import feature_maps, filters
 from convolith.viz.mistakes import mistakes
+from convolith.viz.occlusion import occlusion
+from convolith.viz.overlay import overlay
 from convolith.viz.training import gradient_flow, lr_curve
 
 __all__ = [
     "activation_functions",
+    "class_activation",
     "confusion",
     "curves",
     "feature_maps",
@@ -21,4 +25,6 @@ __all__ = [
     "loss_landscape",
     "lr_curve",
     "mistakes",
+    "occlusion",
+    "overlay",
 ]

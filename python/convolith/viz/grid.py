@@ -37,7 +37,7 @@ def sheet(
         cell.set_axis_off()
     for cell, picture, title in zip(cells, pictures, titles, strict=False):
         if picture is not None:
-            cell.imshow(_unit(picture), cmap="gray")
+            cell.imshow(unit(picture), cmap="gray")
             cell.set_title(title, fontsize=8)
     finish(figure, path)
     return figure
@@ -54,7 +54,7 @@ def chw(image: Array) -> Array:
     return np.moveaxis(image, 0, 2) if len(image) == 3 else image[0]
 
 
-def _unit(picture: Array) -> Array:
+def unit(picture: Array) -> Array:
     """From 0, the least value, to 1, the greatest."""
     low, high = float(picture.min()), float(picture.max())
     return np.asarray((picture - low) / ((high - low) or 1.0))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from convolith import nn
+from convolith.nn.utils import evaluating
 from convolith.tensor import Tensor, no_grad
 from convolith.viz.grid import Array, chw, sheet
 
@@ -114,17 +115,21 @@ def _outputs(
     def keep(module: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
         outputs[names[module]] = output.numpy().astype(np.float64)
 
-    parameter = next(model.parameters())
-    x = np.asarray(image, parameter.dtype)
-    x = x[None] if x.ndim == 3 else x
-    modes = {module: module.training for module in model.modules()}
+    x = as_batch(model, image)
     handles = [module.register_forward_hook(keep) for module in names]
     try:
-        with no_grad():
-            model.eval()(Tensor(x).to(parameter.device))
+        with evaluating(model), no_grad():
+            model(x)
     finally:
         for handle in handles:
             handle.remove()
-        for module, training in modes.items():
-            module.training = training
     return outputs
+
+
+def as_batch(model: nn.Module, image: Tensor | Array) -> Tensor:
+    """`image`, (C, H, W) or (1, C, H, W), as a batch where and of the dtype that `model` is."""
+    parameter = next(model.parameters())
+    wide = parameter.dtype == np.float64
+    x = np.asarray(image, np.float64 if wide else np.float32)
+    x = x[None] if x.ndim == 3 else x
+    return Tensor(x).to(parameter.device).to(parameter.dtype)
