@@ -1,0 +1,7 @@
+"""Weights trained elsewhere, read without what wrote them and without executing anything."""
+
+from convolith.weights.load import LoadReport, load_weights
+from convolith.weights.read import read_weights
+from convolith.weights.safetensor_files import save_weights
+
+__all__ = ["LoadReport", "load_weights", "read_weights", "save_weights"]
