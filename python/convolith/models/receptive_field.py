@@ -33,7 +33,8 @@ def receptive_fields(steps: Sequence[Step]) -> dict[Step, Field]:
 
     From layer to layer the size r and the distance j of neighbours become r + (k - 1) j and j s,
     with window k and stride s. Where branches meet the largest counts, of those that do not see the
-    whole image: the gate of squeeze-excitation would make every later field infinite.
+    whole image: the gate of squeeze-excitation would make every later field infinite. Neighbours
+    are as near as in the finest branch, over which the others are broadcast.
     """
     fields: dict[Step, Field] = {}
     for step in steps:
@@ -47,10 +48,9 @@ def receptive_fields(steps: Sequence[Step]) -> dict[Step, Field]:
 
 def _largest(fields: Sequence[Field]) -> Field:
     bounded = [field for field in fields if all(math.isfinite(size) for size, _ in field)]
-    chosen = bounded or fields
     return tuple(
-        (max(size for size, _ in axes), max(jump for _, jump in axes))
-        for axes in zip(*chosen, strict=False)
+        (max(size for size, _ in axes), min(jump for _, jump in axes))
+        for axes in zip(*(bounded or fields), strict=False)
     )
 
 
@@ -71,7 +71,7 @@ def _windows(step: Step, out: Sequence[int]) -> list[tuple[float, Fraction]]:
     layer, sizes = step.module, list(zip(step.input[2:], out, strict=True))
     if isinstance(layer, _ADAPTIVE):
         return [
-            (math.inf if p == 1 < h else h - (p - 1) * (h // p), Fraction(max(h // p, 1)))
+            (math.inf if p == 1 else h - (p - 1) * (h // p), Fraction(max(h // p, 1)))
             for h, p in sizes
         ]
     if isinstance(layer, _RESIZING):
