@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import convolith as cv
-from convolith import Tensor, nn, viz
+from convolith import Tensor, models, nn, viz
 from convolith.cli import main
 from convolith.models import (
     Bottleneck,
@@ -218,7 +218,7 @@ class TwoHeads(nn.Module):
         """(N, 1, H, W) to two images."""
         smaller, indices = self.pool(x)
         x = self.unpool(smaller, indices)
-        return Both(self.heads[0](x), self.heads[1](x + smaller.mean()))
+        return Both(self.heads[0](x), self.heads[1](x + x.mean()))
 
 
 def test_tuples() -> None:
@@ -315,3 +315,12 @@ def test_command_complains(capsys: pytest.CaptureFixture[str]) -> None:
         main(["models", "--graph", "net.svg"])
     assert end.value.code == 2
     assert "--graph draws one network: give its NAME" in capsys.readouterr().err
+
+
+def test_page_has_every_network() -> None:
+    page = (Path(__file__).parent.parent / "docs/models.md").read_text()
+    for name in list_models():
+        entry = model_entry(name)
+        shape = "x".join(map(str, entry.image))
+        assert f"| `{name}` | {entry.source} | {shape} | {entry.parameters:,} |" in page
+    assert [name for name in models.__all__ if name not in page] == []

@@ -127,7 +127,7 @@ def test_efficientnet_has_torchvisions_keys() -> None:
 
 
 def test_width_scales_the_channels() -> None:
-    assert round(count(MobileNetV2(0.5)) / 1e6, 2) == 1.97  # Sandler et al. 2018: 1.95 at 96x96
+    assert round(count(MobileNetV2(0.5)) / 1e6, 2) == 1.97
     assert round(count(MobileNetV2(1.4)) / 1e6, 2) == 6.11
     assert mobilenet_v2(10, 1.4).classifier[1].weight.shape == (10, 1792)
     shapes = [p.shape for p in efficientnet_b2().parameters() if p.ndim == 4]

@@ -33,8 +33,8 @@ def receptive_fields(steps: Sequence[Step]) -> dict[Step, Field]:
 
     From layer to layer the size r and the distance j of neighbours become r + (k - 1) j and j s,
     with window k and stride s. Where branches meet the largest counts, of those that do not see the
-    whole image: the gate of squeeze-excitation would make every later field infinite. Neighbours
-    are as near as in the finest branch, over which the others are broadcast.
+    whole image: the gate of squeeze-excitation would make every later field infinite. Windows are
+    those of layers: what a function between layers looks at is not known.
     """
     fields: dict[Step, Field] = {}
     for step in steps:
@@ -49,7 +49,7 @@ def receptive_fields(steps: Sequence[Step]) -> dict[Step, Field]:
 def _largest(fields: Sequence[Field]) -> Field:
     bounded = [field for field in fields if all(math.isfinite(size) for size, _ in field)]
     return tuple(
-        (max(size for size, _ in axes), min(jump for _, jump in axes))
+        (max(size for size, _ in axes), max(jump for _, jump in axes))
         for axes in zip(*(bounded or fields), strict=False)
     )
 
