@@ -162,6 +162,8 @@ def test_windows_of_every_kind() -> None:
     assert list(fields(back, (1, 1, 16, 16)).values()) == ["2", "4", "6"]
     wider = nn.Sequential(nn.AvgPool2d(4), nn.Upsample(scale_factor=2), nn.Conv2d(1, 1, 3))
     assert list(fields(wider, (1, 1, 16, 16)).values()) == ["4", "4", "8"]
+    powers = nn.Sequential(nn.LPPool2d(2, 3), nn.ZeroPad2d(1), nn.LPPool2d(2, (2, 1), stride=1))
+    assert list(fields(powers, (1, 1, 16, 16)).values()) == ["3", "3", "6x3"]
     pooled = nn.Sequential(nn.AdaptiveAvgPool2d((8, 8)), nn.AdaptiveAvgPool2d((8, 8)))
     assert list(fields(pooled, (1, 1, 16, 16)).values()) == ["2", "2"]
 

@@ -91,4 +91,6 @@ def _windows(step: Step, out: Sequence[int]) -> list[tuple[float, Fraction]]:
 def _per_axis(layer: Any, name: str, axes: int) -> Sequence[int]:
     """The option of that name for each axis; a layer that has none looks at one position."""
     value = getattr(layer, name, 1)
+    if value is None:  # a pool's stride
+        value = layer.kernel_size
     return (value,) * axes if isinstance(value, int) else tuple(value)
