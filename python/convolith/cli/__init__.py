@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Sequence
 
 import convolith
-from convolith.cli import evaluate, info, models, profile, train
+from convolith.cli import evaluate, info, models, predict, profile, train
 from convolith.cli.common import INTERRUPTED, complain
 
 __all__ = ["main"]
@@ -57,6 +57,6 @@ def _parser() -> argparse.ArgumentParser:
     version = f"convolith {convolith.__version__}"
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for part in (train, evaluate, models, profile, info):
+    for part in (train, evaluate, predict, models, profile, info):
         part.add(commands)
     return parser

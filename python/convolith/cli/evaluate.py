@@ -1,4 +1,4 @@
-"""``convolith eval`` and ``convolith predict``."""
+"""``convolith eval``."""
 
 from __future__ import annotations
 
@@ -6,12 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-import convolith
 from convolith import metrics
 from convolith.cli.common import command
-from convolith.data import load_digit_image
 from convolith.train import LAST, recipe
 from convolith.train.options import options
 from convolith.train.recipe import Score
@@ -19,7 +15,7 @@ from convolith.train.settings import Settings
 
 
 def add(commands: Any) -> None:
-    """Add the commands."""
+    """Add the command."""
     evaluate = command(
         commands,
         "eval",
@@ -29,21 +25,6 @@ def add(commands: Any) -> None:
     )
     evaluate.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
     evaluate.add_argument("--data", metavar="DIR", help=options(Settings)["data"].metadata["help"])
-
-    predict = command(
-        commands,
-        "predict",
-        _predict,
-        "read the digit in a picture",
-        f"convolith predict runs/modern/{LAST} seven.png",
-    )
-    predict.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
-    predict.add_argument(
-        "image",
-        type=Path,
-        metavar="IMAGE",
-        help="any size, grey or colour, dark on light or light on dark",
-    )
 
 
 def print_score(score: Score, images: int) -> None:
@@ -60,17 +41,4 @@ def _eval(args: argparse.Namespace) -> int:
     dataset = Settings(**info["config"]["settings"]).dataset
     digits = recipe.load_data(args.data, dataset)
     print_score(recipe.score(model, normalize, digits), len(digits.test_labels))
-    return 0
-
-
-def _predict(args: argparse.Namespace) -> int:
-    model, normalize, _ = recipe.load_classifier(args.checkpoint)
-    if len(normalize.mean) != 1:
-        raise ValueError(f"{args.checkpoint}: it reads pictures in colour, and no digits")
-    image = load_digit_image(args.image)
-    logits = recipe.predict(model, normalize(image[None, None]))
-    probabilities = convolith.primitives.softmax_forward(logits)[0]
-    print(f"digit {np.argmax(probabilities)}")
-    for digit, probability in enumerate(probabilities.tolist()):
-        print(f"{digit}  {probability:7.2%}  {'#' * round(40 * probability)}".rstrip())
     return 0
