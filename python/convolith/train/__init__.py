@@ -17,6 +17,7 @@ from convolith.train.callbacks import (
 )
 from convolith.train.callbacks.writing import BEST, LAST
 from convolith.train.checkpoint import load_checkpoint, save_checkpoint
+from convolith.train.features import extract_features
 from convolith.train.lr_finder import LRCurve, lr_find
 from convolith.train.state import load_model
 from convolith.train.trainer import Trainer
@@ -39,6 +40,7 @@ __all__ = [
     "TerminateOnNaN",
     "Trainer",
     "callbacks",
+    "extract_features",
     "load_checkpoint",
     "load_model",
     "lr_find",

@@ -88,10 +88,36 @@ def pretrained(
     OSError
         If the weights cannot be read.
     """
+    transform = ImageNetTransform(size or image_size(name), interpolation=interpolation)
+    model = load_network(name, weights)
+    names = imagenet_classes() if classes is None else list(classes)
+    outputs = len(find_head(model)[1].weight)
+    if len(names) != outputs:
+        raise ValueError(
+            f"{weights}: weights for {outputs} classes, and there are {len(names)} names"
+        )
+    return Classifier(name, model, transform, names)
+
+
+def image_size(name: str) -> int:
+    """Height and width of the pictures that the network `name` is meant for.
+
+    Raises
+    ------
+    ValueError
+        If there is no such network, or it is not for pictures in colour.
+    """
     channels, height, _ = model_entry(name).image
     if channels != 3:
         raise ValueError(f"{name}: it is for images of {channels} channel, and pictures have 3")
-    transform = ImageNetTransform(size or height, interpolation=interpolation)
+    return height
+
+
+def load_network(name: str, weights: str | os.PathLike[str]) -> Module:
+    """The network `name` with weights from a file, for as many classes as they are for.
+
+    In evaluation mode; errors are those of `pretrained`.
+    """
     arrays = read_weights(weights)
     model = get_model(name).eval()
     head, layer = find_head(model)
@@ -102,12 +128,7 @@ def pretrained(
         load_weights(model, arrays)
     except ValueError as error:
         raise ValueError(f"{weights}: {error}") from error
-    names = imagenet_classes() if classes is None else list(classes)
-    if len(names) != outputs:
-        raise ValueError(
-            f"{weights}: weights for {outputs} classes, and there are {len(names)} names"
-        )
-    return Classifier(name, model, transform, names)
+    return model
 
 
 def load_classifier(path: str | os.PathLike[str]) -> Classifier:

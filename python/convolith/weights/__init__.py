@@ -3,5 +3,6 @@
 from convolith.weights.load import LoadReport, load_weights
 from convolith.weights.read import read_weights
 from convolith.weights.safetensor_files import save_weights
+from convolith.weights.stored import store_bfloat16
 
-__all__ = ["LoadReport", "load_weights", "read_weights", "save_weights"]
+__all__ = ["LoadReport", "load_weights", "read_weights", "save_weights", "store_bfloat16"]
