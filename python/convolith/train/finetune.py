@@ -56,8 +56,8 @@ class Settings:
     data: str
     model: str = "mobilenet_v2"
     freeze: tuple[str, ...] | None = None
-    epochs: int = 10
-    batch_size: int = 32
+    epochs: int = 20
+    batch_size: int = 16
     lr: float = 1e-4
     head_lr: float = 1e-3
     augment: bool = False
