@@ -38,7 +38,11 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--data", required=True, metavar="DIR", help="a folder of pictures for each class in it"
     )
-    parser.add_argument("--model", metavar="NAME", help="the network that the weights are for")
+    parser.add_argument(
+        "--model",
+        metavar="NAME",
+        help=f"the network that the weights are for; default {_DEFAULTS['model']}",
+    )
     parser.add_argument(
         "--freeze",
         nargs="*",
