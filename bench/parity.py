@@ -5,7 +5,7 @@ inputs and at zeros of both signs, infinities, NaN, +-1e4 and the smallest and l
 agree where both are NaN, or infinite of one sign, or where our distance from the float64 value is
 at most `ULPS` units in its last place or `FACTOR` times PyTorch's own largest distance. Where
 PyTorch multiplies 0 by infinity and has NaN, we have the limit of the function, which is held
-against PyTorch at +-1e4: "limits" counts such numbers.
+against PyTorch at +-1e30: "limits" counts such numbers.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ULPS = 8
 FACTOR = 2
 SLACK = 4 * 2.0**-52  # a sum of four roundings
 SATURATED = 100.0  # from here on the functions are at their limits
-LARGE = np.float32(1e4)  # instead of infinity
+LARGE = np.float32(1e30)  # instead of infinity
 EXTREMES = (0.0, -0.0, 1.0, -1.0, 20.0, -20.0, 90.0, -90.0, 1e4, -1e4, 1e-30, -1e-30)
 SPECIALS = (np.inf, -np.inf, np.nan, 3e38, -3e38)
 STEPS = 100  # of an optimizer
@@ -113,8 +113,18 @@ class Function:
     sums: bool = False
     peer: str = ""
 
+    def converted(self, tensor: Callable[[np.ndarray], Any]) -> dict[str, Any]:
+        """The options, arrays among them as tensors."""
+        return {
+            name: tensor(value) if isinstance(value, np.ndarray) else value
+            for name, value in self.options.items()
+        }
+
     def __str__(self) -> str:
-        options = ", ".join(f"{name}={value}" for name, value in self.options.items())
+        options = ", ".join(
+            name if isinstance(value, np.ndarray) else f"{name}={value}"
+            for name, value in self.options.items()
+        )
         return f"{self.call}({options})" if options else self.call
 
 
@@ -132,9 +142,11 @@ def _sum(call: str, *inputs: Draw, gradients: tuple[int, ...] = (0,), **options:
 
 IMAGES = normal(2, 6, 9, 11)
 ROWS = normal(32, 50)
+WEIGHTS = np.linspace(0.5, 2, 50, dtype=np.float32)  # of classes
 FUNCTIONS = [
     *(Function(name) for name in ("relu", "relu6", "sigmoid", "tanh", "selu", "silu")),
     *(Function(name) for name in ("hardswish", "hardsigmoid", "gelu", "mish", "softplus")),
+    *(Function(name) for name in ("hardtanh", "logsigmoid", "softsign")),
     Function("leaky_relu", options={"negative_slope": 0.2}),
     Function("elu", options={"alpha": 0.7}),
     Function("softplus", options={"beta": 2.0, "threshold": 10.0}),
@@ -149,7 +161,10 @@ FUNCTIONS = [
     *_loss("huber_loss", ROWS, ROWS, delta=0.7),
     *_loss("smooth_l1_loss", ROWS, ROWS, beta=0.7),
     *_loss("binary_cross_entropy_with_logits", ROWS, probabilities(32, 50)),
+    *_loss("binary_cross_entropy_with_logits", ROWS, probabilities(32, 50), pos_weight=WEIGHTS),
+    *_loss("hinge_embedding_loss", ROWS, signs(32, 50)),
     *_loss("cross_entropy", ROWS, classes(50, 32)),
+    *_loss("cross_entropy", ROWS, classes(50, 32), weight=WEIGHTS, ignore_index=7),
     *_loss("cross_entropy", ROWS, distribution(32, 50), label_smoothing=0.1),
     *_loss("nll_loss", ROWS, classes(50, 32)),
     *_loss("kl_div", ROWS, distribution(32, 50)),
@@ -167,6 +182,11 @@ FUNCTIONS = [
     _sum("conv2d", IMAGES, normal(8, 6, 3, 3), normal(8), gradients=(0, 1, 2), padding=1),
     _sum("conv2d", IMAGES, normal(8, 3, 3, 3), gradients=(0, 1), stride=2, groups=2),
     _sum("conv1d", normal(2, 6, 20), normal(8, 6, 3), normal(8), gradients=(0, 1, 2), padding=1),
+    _sum("conv_transpose1d", normal(2, 6, 20), normal(6, 4, 3), gradients=(0, 1), stride=2),
+    _sum("max_pool1d", normal(2, 6, 20), kernel_size=3, stride=2, padding=1),
+    _sum("avg_pool1d", normal(2, 6, 20), kernel_size=3, stride=2, padding=1),
+    _sum("adaptive_avg_pool1d", normal(2, 6, 20), output_size=7),
+    _sum("adaptive_max_pool1d", normal(2, 6, 20), output_size=7),
     _sum("conv_transpose2d", IMAGES, normal(6, 4, 3, 3), normal(4), gradients=(0, 1, 2), stride=2),
     _sum("linear", ROWS, normal(20, 50), normal(20), gradients=(0, 1, 2)),
     _sum("max_pool2d", IMAGES, kernel_size=3, stride=2, padding=1),
@@ -214,6 +234,7 @@ OPTIMIZERS: list[tuple[str, dict[str, Any]]] = [
     ("Adam", {"lr": 0.01, "amsgrad": True, "weight_decay": 0.1}),
     ("AdamW", {"lr": 0.01}),
     ("NAdam", {"lr": 0.01}),
+    ("Adamax", {"lr": 0.01}),
 ]
 
 
@@ -235,7 +256,7 @@ class Convolith:
         inputs = [
             self.tensor(x.copy(), requires_grad=i in f.gradients) for i, x in enumerate(arrays)
         ]
-        y = getattr(self.functional, f.call)(*inputs, **f.options)
+        y = getattr(self.functional, f.call)(*inputs, **f.converted(self.tensor))
         if dy is None:
             return [y.numpy()]
         y.backward(self.tensor(dy))
@@ -268,7 +289,7 @@ class Torch:
         inputs = [self.tensor(x) for x in arrays]
         for i in f.gradients:
             inputs[i].requires_grad_()
-        y = getattr(self.torch.nn.functional, f.peer or f.call)(*inputs, **f.options)
+        y = getattr(self.torch.nn.functional, f.peer or f.call)(*inputs, **f.converted(self.tensor))
         if dy is None:
             return [y.detach().numpy()]
         y.backward(self.tensor(dy))
