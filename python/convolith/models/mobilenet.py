@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from convolith import nn
+from convolith.models.blocks import init_convolutions
 
 # Output channels and stride of each depthwise separable convolution (Howard et al. 2017, table 1).
 _BLOCKS = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5]
@@ -42,9 +43,7 @@ class MobileNetV1(nn.Sequential):
         self.avgpool = nn.GlobalAvgPool2d()
         self.flatten = nn.Flatten()
         self.fc = nn.Linear(channels, num_classes)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        init_convolutions(self)
 
 
 def mobilenet_v1(num_classes: int = 1000) -> MobileNetV1:

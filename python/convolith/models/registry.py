@@ -9,16 +9,29 @@ from typing import Any
 from convolith import nn
 from convolith._spelling import did_you_mean
 from convolith.models.cnn import CNN
+from convolith.models.efficientnet import (
+    efficientnet_b0,
+    efficientnet_b1,
+    efficientnet_b2,
+    efficientnet_b3,
+    efficientnet_lite0,
+)
 from convolith.models.lenet import LeNet5
 from convolith.models.mobilenet import mobilenet_v1
+from convolith.models.mobilenet_v2 import mobilenet_v2
 from convolith.models.resnet import (
     resnet18,
     resnet20,
+    resnet32,
     resnet34,
+    resnet44,
     resnet50,
+    resnet56,
     resnet101,
+    resnet110,
     resnet152,
 )
+from convolith.models.resnet9 import resnet9
 
 
 @dataclass(frozen=True)
@@ -46,17 +59,29 @@ class Entry:
 _IMAGENET = (3, 224, 224)
 _CIFAR = (3, 32, 32)
 _RESNET = "He, Zhang, Ren and Sun 2015"
+_EFFICIENTNET = "Tan and Le 2019"
 
 MODELS = {
     "lenet5": Entry(LeNet5, (1, 28, 28), 61_706, "LeCun, Bottou, Bengio and Haffner 1998"),
     "cnn": Entry(CNN, _CIFAR, 356_810, "three convolutions and two dense layers"),
     "mobilenet_v1": Entry(mobilenet_v1, _IMAGENET, 4_231_976, "Howard et al. 2017"),
+    "mobilenet_v2": Entry(mobilenet_v2, _IMAGENET, 3_504_872, "Sandler et al. 2018"),
+    "efficientnet_b0": Entry(efficientnet_b0, _IMAGENET, 5_288_548, _EFFICIENTNET),
+    "efficientnet_b1": Entry(efficientnet_b1, (3, 240, 240), 7_794_184, _EFFICIENTNET),
+    "efficientnet_b2": Entry(efficientnet_b2, (3, 260, 260), 9_109_994, _EFFICIENTNET),
+    "efficientnet_b3": Entry(efficientnet_b3, (3, 300, 300), 12_233_232, _EFFICIENTNET),
+    "efficientnet_lite0": Entry(efficientnet_lite0, _IMAGENET, 4_652_008, "Liu 2020"),
     "resnet18": Entry(resnet18, _IMAGENET, 11_689_512, _RESNET),
     "resnet34": Entry(resnet34, _IMAGENET, 21_797_672, _RESNET),
     "resnet50": Entry(resnet50, _IMAGENET, 25_557_032, _RESNET),
     "resnet101": Entry(resnet101, _IMAGENET, 44_549_160, _RESNET),
     "resnet152": Entry(resnet152, _IMAGENET, 60_192_808, _RESNET),
     "resnet20": Entry(resnet20, _CIFAR, 269_722, _RESNET),
+    "resnet32": Entry(resnet32, _CIFAR, 464_154, _RESNET),
+    "resnet44": Entry(resnet44, _CIFAR, 658_586, _RESNET),
+    "resnet56": Entry(resnet56, _CIFAR, 853_018, _RESNET),
+    "resnet110": Entry(resnet110, _CIFAR, 1_727_962, _RESNET),
+    "resnet9": Entry(resnet9, _CIFAR, 6_573_120, "Page 2018"),
 }
 
 

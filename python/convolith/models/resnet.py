@@ -7,6 +7,7 @@ from typing import Literal
 
 from convolith import nn
 from convolith.device import full
+from convolith.models.blocks import init_convolutions
 from convolith.nn import functional as F
 from convolith.tensor import Tensor
 
@@ -190,9 +191,7 @@ class ResNet(nn.Sequential):
         self.avgpool = nn.GlobalAvgPool2d()
         self.flatten = nn.Flatten()
         self.fc = nn.Linear(channels, num_classes)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        init_convolutions(self)
 
 
 _WIDTHS = (64, 128, 256, 512)
@@ -231,4 +230,33 @@ def resnet20(num_classes: int = 10) -> ResNet:
 
     As in the paper shortcuts are option A, without parameters; 269,722 with 10 classes.
     """
-    return ResNet((3, 3, 3), (16, 32, 64), "cifar", "pad", num_classes)
+    return _cifar(20, num_classes)
+
+
+def resnet32(num_classes: int = 10) -> ResNet:
+    """ResNet-32, as `resnet20`; 464,154 parameters with 10 classes."""
+    return _cifar(32, num_classes)
+
+
+def resnet44(num_classes: int = 10) -> ResNet:
+    """ResNet-44, as `resnet20`; 658,586 parameters with 10 classes."""
+    return _cifar(44, num_classes)
+
+
+def resnet56(num_classes: int = 10) -> ResNet:
+    """ResNet-56, as `resnet20`; 853,018 parameters with 10 classes."""
+    return _cifar(56, num_classes)
+
+
+def resnet110(num_classes: int = 10) -> ResNet:
+    """ResNet-110, as `resnet20`; 1,727,962 parameters with 10 classes.
+
+    The paper warms up with a learning rate of 0.01 until the training error is below 80 %.
+    """
+    return _cifar(110, num_classes)
+
+
+def _cifar(layers: int, num_classes: int) -> ResNet:
+    """The paper's 6n + 2 layers: a convolution, three stages of n blocks, a linear layer."""
+    n = (layers - 2) // 6
+    return ResNet((n, n, n), (16, 32, 64), "cifar", "pad", num_classes)
