@@ -54,7 +54,8 @@ def summary(model: nn.Module, input: Input) -> str:
 
 
 def _row(step: Step, field: Field) -> tuple[str, ...]:
-    parameters = sum(p._array.size for p in step.module.parameters()) if step.module else 0
+    own = () if step.module is None else step.module.parameters()
+    parameters = sum(parameter._array.size for parameter in own)
     shapes = " ".join(map(_shape, step.outputs))
     return step.name, step.kind, shapes, f"{parameters:,}", f"{_flops(step):,}", _field(field)
 
