@@ -28,7 +28,8 @@ def summary(model: nn.Module, input: Input) -> str:
         A table and its totals. FLOPs are those of convolutions and linear layers for this input,
         two for each multiply-add. The field is the side of the square of pixels, or rows x columns,
         that an element of the output sees, padding included (Araujo, Norris and Sim 2019); 'all' is
-        the whole image. Activations are the outputs of all layers.
+        the whole image. Where branches meet it is the largest but that of gates, which see it all.
+        Activations are the outputs of all layers.
 
     Raises
     ------
