@@ -1,4 +1,4 @@
-"""LeNet-5, summaries, metrics."""
+"""LeNet-5, other small networks, metrics."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 import convolith as cv
 from convolith import Tensor, metrics, nn
-from convolith.models import CNN, MLP, LeNet5, Perceptron, summary
+from convolith.models import CNN, MLP, LeNet5, Perceptron
 
 
 def test_lenet_is_the_network_of_the_paper() -> None:
@@ -92,34 +92,6 @@ def test_cnn_is_three_convolutions_and_two_dense_layers() -> None:
     assert digits(Tensor(np.zeros((2, 1, 28, 28), np.float32))).shape == (2, 7)
     with pytest.raises(ValueError, match=r"CNN: image_size is \(7, 32\), expected at least \(8, 8"):
         CNN(image_size=(7, 32))
-
-
-def test_summary() -> None:
-    net = nn.Sequential(
-        nn.Conv2d(2, 4, 3, padding=1, groups=2), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(64, 5)
-    )
-    net[1].eval()
-    lines = summary(net, (2, 2, 4, 4)).splitlines()
-    rows = [line.split() for line in lines[2:6]]
-    assert lines[0].split() == ["layer", "type", "output", "parameters", "FLOPs"]
-    assert rows == [
-        ["0", "Conv2d", "2x4x4x4", "40", f"{2 * 2 * 64 * 9:,}"],
-        ["1", "BatchNorm2d", "2x4x4x4", "8", "0"],
-        ["2", "Flatten", "2x64", "0", "0"],
-        ["3", "Linear", "2x5", "325", f"{2 * 2 * 5 * 64:,}"],
-    ]
-    total = 2 * 2 * 64 * 9 + 2 * 2 * 5 * 64
-    assert lines[-1] == (f"373 parameters, {total:,} FLOPs (2 per multiply-add) for input 2x2x4x4")
-    assert [module.training for module in net.modules()] == [True, True, False, True, True]
-    assert not any(module._forward_hooks for module in net.modules())
-
-
-def test_summary_of_a_network_that_does_not_fit_leaves_it_as_it_was() -> None:
-    net = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
-    with pytest.raises(ValueError, match="linear"):
-        summary(net, (1, 4))
-    assert all(module.training for module in net.modules())
-    assert not any(module._forward_hooks for module in net.modules())
 
 
 def test_accuracy() -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from convolith import _C, emu, primitives
+from convolith._table import aligned
 from convolith.device import Array, to_device, zeros_like
 from convolith.reference.elementwise import ACTIVATIONS
 
@@ -231,12 +232,4 @@ def report(counts: Counts) -> str:
 def _table(rows: Sequence[tuple[str, ...]]) -> str:
     """Sectors of global memory, or passes over the banks of shared memory, for each request."""
     head = ("line", "access", "requests", "lanes", "bytes", "sectors/passes", "ideal")
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    return "\n".join(
-        "  "
-        + "  ".join(
-            c.ljust(w) if i < 2 else c.rjust(w)
-            for i, (c, w) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in [head, *rows]
-    )
+    return "\n".join(f"  {line}" for line in aligned([head, *rows], "llrrrrr"))

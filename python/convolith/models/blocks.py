@@ -77,5 +77,10 @@ def init_convolutions(model: nn.Module) -> None:
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
+            zero_bias(module)
+
+
+def zero_bias(layer: nn.Conv2d | nn.Linear) -> None:
+    """Zeros for the bias, if there is one."""
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)

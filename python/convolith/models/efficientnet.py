@@ -13,6 +13,7 @@ from convolith.models.blocks import (
     conv_norm,
     init_convolutions,
     scaled_channels,
+    zero_bias,
 )
 from convolith.tensor import Tensor
 
@@ -27,7 +28,6 @@ _STAGES = [
     (6, 3, 1, 320, 1),
 ]
 _DEPTH_DROP = 0.2  # of the residual branch of the last block; the first has 0
-_TENSORFLOW = {"padding": "same", "eps": 1e-3, "momentum": 0.01}
 
 ConvNorm = Callable[..., nn.Sequential]
 
@@ -121,7 +121,7 @@ class EfficientNet(nn.Sequential):
             raise ValueError(f"EfficientNet: depth is {depth}, expected a number above 0")
         conv: ConvNorm = partial(conv_norm, activation=nn.SiLU)
         if lite:
-            conv = partial(conv_norm, activation=nn.ReLU6, **_TENSORFLOW)
+            conv = partial(conv_norm, activation=nn.ReLU6, padding="same", eps=1e-3, momentum=0.01)
         counts = [math.ceil(stage[-1] * depth) for stage in _STAGES]
         if lite:
             counts[0], counts[-1] = _STAGES[0][-1], _STAGES[-1][-1]
@@ -145,11 +145,12 @@ class EfficientNet(nn.Sequential):
         self.features.append(conv(channels, last, 1))
         self.avgpool = nn.GlobalAvgPool2d()
         self.flatten = nn.Flatten()
-        self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(last, num_classes))
+        linear = nn.Linear(last, num_classes)
+        self.classifier = nn.Sequential(nn.Dropout(dropout), linear)
         init_convolutions(self)
         bound = 1 / math.sqrt(num_classes)
-        nn.init.uniform_(self.classifier[1].weight, -bound, bound)
-        nn.init.zeros_(self.classifier[1].bias)
+        nn.init.uniform_(linear.weight, -bound, bound)
+        zero_bias(linear)
 
 
 def efficientnet_b0(num_classes: int = 1000) -> EfficientNet:

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from convolith import nn
-from convolith.models.blocks import check_width, conv_norm, init_convolutions, scaled_channels
+from convolith.models.blocks import (
+    check_width,
+    conv_norm,
+    init_convolutions,
+    scaled_channels,
+    zero_bias,
+)
 from convolith.tensor import Tensor
 
 # Expansion, channels, blocks and first stride of each stage (Sandler et al. 2018, table 2).
@@ -86,10 +92,11 @@ class MobileNetV2(nn.Sequential):
         self.features.append(conv_norm(channels, last, 1))
         self.avgpool = nn.GlobalAvgPool2d()
         self.flatten = nn.Flatten()
-        self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(last, num_classes))
+        linear = nn.Linear(last, num_classes)
+        self.classifier = nn.Sequential(nn.Dropout(dropout), linear)
         init_convolutions(self)
-        nn.init.normal_(self.classifier[1].weight, 0, 0.01)
-        nn.init.zeros_(self.classifier[1].bias)
+        nn.init.normal_(linear.weight, 0, 0.01)
+        zero_bias(linear)
 
 
 def mobilenet_v2(num_classes: int = 1000, width: float = 1.0) -> MobileNetV2:

@@ -3,75 +3,88 @@
 from __future__ import annotations
 
 import math
-from typing import Any
-
-import numpy as np
 
 from convolith import nn
-from convolith.tensor import Tensor, no_grad
+from convolith._table import aligned
+from convolith.models.receptive_field import Field, receptive_fields
+from convolith.models.trace import Input, Step, trace
 
-Row = tuple[str, str, tuple[int, ...], int, int]
+_HEAD = ("layer", "type", "output", "parameters", "FLOPs", "field")
 
 
-def summary(model: nn.Module, input_shape: tuple[int, ...]) -> str:
-    """Every layer in order of use: output shape, parameters, FLOPs.
+def summary(model: nn.Module, input: Input) -> str:
+    """Every layer in order of use: output shape, parameters, FLOPs, receptive field; and memory.
 
     Parameters
     ----------
     model : Module
-    input_shape : tuple of int
-        (N, C, H, W).
+        Run once in evaluation mode, and left as it was.
+    input : tuple of int, Tensor or array
+        (N, C, H, W), or what has this shape.
 
     Returns
     -------
     str
         A table and its totals. FLOPs are those of convolutions and linear layers for this input,
-        two for each multiply-add.
+        two for each multiply-add. The field is the side of the square of pixels, or rows x columns,
+        that an element of the output sees, padding included (Araujo, Norris and Sim 2019); 'all' is
+        the whole image. Where branches meet it is the largest but that of gates, which see it all.
+        Activations are the outputs of all layers.
+
+    Raises
+    ------
+    ValueError
+        If the input does not fit, or in a block of `convolith.no_grad`.
     """
-    rows = _trace(model, input_shape)
-    cells = [("layer", "type", "output", "parameters", "FLOPs")]
-    cells += [(n, t, "x".join(map(str, s)), f"{p:,}", f"{f:,}") for n, t, s, p, f in rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = [
-        "  ".join(
-            cell.ljust(width) if i < 3 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in cells
-    ]
-    parameters = sum(parameter.numpy().size for parameter in model.parameters())
-    flops = sum(row[-1] for row in rows)
-    shape = "x".join(map(str, input_shape))
-    total = f"{parameters:,} parameters, {flops:,} FLOPs (2 per multiply-add) for input {shape}"
-    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:], "-" * len(lines[0]), total])
+    start, *steps = trace(model, input)
+    fields = receptive_fields([start, *steps])
+    layers = [step for step in steps if step.module is not None]
+    cells = [_HEAD, *(_row(step, fields[step]) for step in layers)]
+    head, *rows = aligned(cells, "lllrrr")
+    parameters = sum(parameter._array.size for parameter in model.parameters())
+    flops = sum(map(_flops, layers))
+    own = sum(p._array.nbytes for p in (*model.parameters(), *model.buffers()))
+    total = (
+        f"{parameters:,} parameters, {flops:,} FLOPs (2 per multiply-add) "
+        f"for input {_shape(start.input)}\n"
+        f"memory: {_size(own)} of parameters and buffers, "
+        f"{_size(sum(step.nbytes for step in layers))} of activations"
+    )
+    rule = "-" * len(head)
+    return "\n".join([head, rule, *rows, rule, total])
 
 
-def _trace(model: nn.Module, input_shape: tuple[int, ...]) -> list[Row]:
-    """Run the model once and note every layer that has no parts of its own."""
-    rows: list[Row] = []
-    names = {module: name for name, module in model.named_modules()}
-
-    def note(module: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
-        parameters = sum(parameter.numpy().size for parameter in module.parameters())
-        kind = type(module).__name__
-        rows.append((names[module], kind, output.shape, parameters, _flops(module, output.shape)))
-
-    first = next(model.parameters(), Tensor(np.zeros(0, np.float32)))
-    dtype, device = first.dtype, first.device
-    modes = {module: module.training for module in names}
-    handles = [m.register_forward_hook(note) for m in names if not any(m.children())]
-    try:
-        with no_grad():
-            model.eval()(Tensor(np.zeros(input_shape, dtype)).to(device))
-    finally:
-        for handle in handles:
-            handle.remove()
-        for module, training in modes.items():
-            module.training = training
-    return rows
+def _row(step: Step, field: Field) -> tuple[str, ...]:
+    own = () if step.module is None else step.module.parameters()
+    parameters = sum(parameter._array.size for parameter in own)
+    shapes = " ".join(map(_shape, step.outputs))
+    return step.name, step.kind, shapes, f"{parameters:,}", f"{_flops(step):,}", _field(field)
 
 
-def _flops(module: nn.Module, output_shape: tuple[int, ...]) -> int:
-    if isinstance(module, nn.Conv2d | nn.Linear):
-        return 2 * math.prod(output_shape) * math.prod(module.weight.shape[1:])
+def _flops(step: Step) -> int:
+    layer = step.module
+    if isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Linear):
+        return 2 * math.prod(step.outputs[0]) * math.prod(layer.weight.shape[1:])
+    if isinstance(layer, nn.ConvTranspose1d | nn.ConvTranspose2d):
+        return 2 * math.prod(step.input) * math.prod(layer.weight.shape[1:])
+    if isinstance(layer, nn.LocallyConnected2d):
+        return 2 * math.prod(step.outputs[0]) * layer.weight.shape[2]
     return 0
+
+
+def _field(field: Field) -> str:
+    sides = ["all" if math.isinf(size) else str(math.ceil(size)) for size, _ in field]
+    return sides[0] if len(set(sides)) == 1 else "x".join(sides)
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
+
+
+def _size(count: float) -> str:
+    """Bytes, with a unit."""
+    for unit in ("B", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:.{int(unit != 'B')}f} {unit}"
+        count /= 1024
+    return f"{count:.1f} GiB"

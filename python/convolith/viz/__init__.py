@@ -1,6 +1,10 @@
-"""Pictures; they need matplotlib, an extra: ``pip install "convolith[plot]"``."""
+"""Pictures; they need matplotlib, an extra: ``pip install "convolith[plot]"``.
+
+`architecture` needs graphviz instead: ``pip install "convolith[graph]"``.
+"""
 
 from convolith.viz.activation_functions import activation_functions
+from convolith.viz.architecture import architecture
 from convolith.viz.confusion import confusion
 from convolith.viz.curves import curves
 from convolith.viz.filters import filter_bank
@@ -11,6 +15,7 @@ from convolith.viz.training import gradient_flow, lr_curve
 
 __all__ = [
     "activation_functions",
+    "architecture",
     "confusion",
     "curves",
     "feature_maps",
