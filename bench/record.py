@@ -21,17 +21,8 @@ from measure import machine, write_json
 HERE = Path(__file__).parent
 RUNS = HERE / "runs"
 RESULTS = HERE / "results/runs.json"
-# Of result.json: what was measured, and what the file of the run does not say.
-KEPT = (
-    "test_accuracy",
-    "seconds",
-    "parameters",
-    "threads",
-    "model",
-    "dataset",
-    "augment",
-    "epochs",
-)
+MEASURED = ("test_accuracy", "seconds", "parameters", "threads")
+KEPT = (*MEASURED, "model", "dataset", "augment", "epochs")
 
 
 def recorded(folder: Path, name: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pytest
 
 import convolith
 from convolith import reference
+from convolith.cli import main
 from convolith.reference.elementwise import ACTIVATIONS
 
 ROOT = Path(__file__).parent.parent
@@ -19,6 +20,7 @@ import conv  # noqa: E402
 import gpu  # noqa: E402
 import measure  # noqa: E402
 import operations  # noqa: E402
+import record  # noqa: E402
 import test_micro  # noqa: E402
 
 # Billions of multiply-adds for one image, as torchvision and the papers give them, and those of
@@ -79,6 +81,20 @@ def test_report_leaves_out_what_was_not_measured() -> None:
     content = measure.report(rows, {}, [(), ("threads",)])
     assert content["geomean"] == pytest.approx({"all": 2.0, "1 threads": 2.0})
     assert content["worst"]["ratio"] == 1.0
+
+
+@pytest.mark.parametrize("file", sorted(record.RUNS.glob("*.toml")), ids=lambda file: file.stem)
+def test_recorded_runs_can_be_repeated(file: Path) -> None:
+    assert main(["train", "--config", str(file), "--print-config"]) == 0
+
+
+def test_a_recorded_run_is_a_row(tmp_path: Path) -> None:
+    words = ["train", "--model", "perceptron", "--epochs", "2", "--out", str(tmp_path)]
+    assert main(words) == 0
+    row = record.recorded(tmp_path, "perceptron_mnist")
+    assert (row["name"], row["dataset"], row["parameters"]) == ("perceptron_mnist", "mnist", 7850)
+    assert [epoch["epoch"] for epoch in row["history"]] == [1, 2]
+    assert 0.8 < row["test_accuracy"] < 1
 
 
 @pytest.mark.skipif("emu" not in convolith.devices(), reason="this build has no emulator")
