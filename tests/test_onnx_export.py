@@ -369,6 +369,12 @@ def test_every_function_is_exported_or_refused() -> None:
     assert {*EXPORTERS, *REFUSED} == {*concrete()} - families
 
 
+def test_page_says_what_becomes_of_every_function() -> None:
+    page = (Path(__file__).parent.parent / "docs/onnx_export.md").read_text()
+    rows = re.findall(r"^\| ([^|]+) \| ", page, flags=re.M)
+    assert {function.__name__ for function in EXPORTERS} <= set(", ".join(rows).split(", "))
+
+
 class Foreign(Function):
     @staticmethod
     def forward(ctx: Any, x: np.ndarray) -> np.ndarray:
