@@ -99,6 +99,7 @@ pool: dict[str, Build] = {
     "avg divisor": function("avg_pool2d", 3, 2, 1, True, False, 5),
     "lp": lambda: nn.LPPool2d(2, 3, 2, ceil_mode=True),
     "adaptive avg": lambda: nn.AdaptiveAvgPool2d((7, 3)),
+    "adaptive avg of that size": lambda: nn.AdaptiveAvgPool2d((7, 9)),
     "adaptive avg uneven": lambda: nn.AdaptiveAvgPool2d((3, 4)),
     "adaptive avg whole": lambda: nn.AdaptiveAvgPool2d(1),
     "adaptive max": lambda: nn.AdaptiveMaxPool2d((None, 3)),

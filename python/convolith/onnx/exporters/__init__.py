@@ -1,7 +1,8 @@
 """What each function becomes: a table of small functions that append nodes.
 
 An exporter has the arguments of the function's ``forward``, with the graph in the place of ctx and
-a `Value` in that of every array; it returns the name of the first output.
+a `Value` in that of every array; it returns the name of the first output, which may be that of an
+input.
 """
 
 from __future__ import annotations

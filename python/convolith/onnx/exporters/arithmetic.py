@@ -52,7 +52,7 @@ def _reduction(operator: str) -> Any:
 
 def to(g: Graph, x: Value, *, target: Any, non_blocking: bool) -> str:
     """Another dtype; a file knows no devices."""
-    return g.node("Identity", x) if is_device(target) else _cast(g, x, target)
+    return x.name if is_device(target) else _cast(g, x, target)
 
 
 def cast_before(g: Graph, x: Value, y: Value) -> str:

@@ -110,6 +110,8 @@ def _adaptive(operator: str, uneven: Callable[..., str]) -> Any:
         if isinstance(output_size, int):
             wanted = (output_size, output_size)
         outputs = [n if p is None else p for n, p in zip(sizes, wanted, strict=True)]
+        if outputs == list(sizes):
+            return x.name
         if outputs == [1, 1]:
             return g.node(f"Global{operator}", x)
         if any(n % p for n, p in zip(sizes, outputs, strict=True)):
