@@ -357,6 +357,29 @@ def test_double_precision() -> None:
     check(model, proto, noise(3, 6).astype(np.float64))
 
 
+@pytest.mark.skipif("emu" not in cv.devices(), reason="this build has no emulator")
+def test_model_on_a_device() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(18, 3))
+    x = noise(2, 1, 5, 5)
+    proto = export(model.to("emu"), Tensor(x).to("emu"), None)
+    check(model.to("cpu"), proto, x)
+    half = export(model.to("emu").half(), Tensor(x).to("emu").to(np.float16), None)
+    assert half.graph.input[0].type.tensor_type.elem_type == onnx.TensorProto.FLOAT16
+    with pytest.raises(TypeError, match=r"0.weight is bfloat16; call .float\(\)"):
+        export(model.bfloat16(), Tensor(x).to("emu").to(cv.bfloat16), None)
+
+
+def test_scalar_beside_a_batch() -> None:
+    model = Lambda(lambda x, factor: (x * factor, factor + 1))
+    names = {"input_names": ("x", "factor"), "output_names": ("y", "more")}
+    proto = export(model, (noise(2, 3), np.float32(2)), None, **names)
+    y, more = ReferenceEvaluator(proto).run(None, {"x": noise(4, 3), "factor": np.float32(3)})
+    np.testing.assert_array_equal(y, 3 * noise(4, 3))
+    assert more == 4
+    proto = export(Lambda(lambda x: x * 2), np.float32(2), None)
+    assert not proto.graph.input[0].type.tensor_type.shape.dim
+
+
 def concrete(base: type[Function] = Function) -> Iterator[type[Function]]:
     for function in base.__subclasses__():
         if function.__module__.startswith("convolith."):
@@ -385,7 +408,7 @@ class Foreign(Function):
 @pytest.mark.parametrize(
     ("forward", "words"),
     [
-        (Foreign.apply, "Foreign cannot be exported: ONNX has no operators for it"),
+        (Foreign.apply, "Foreign cannot be exported: no ONNX operators are known for it"),
         (lambda x: F.dropout(x), "Dropout cannot be exported: its numbers are random"),
         (lambda x: F.mse_loss(x, x), "SymmetricLoss cannot be exported: losses belong to training"),
         (
@@ -428,6 +451,11 @@ def test_what_cannot_be_exported(forward: Callable[..., Any], words: str, tmp_pa
 def test_options_that_do_not_fit(options: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=re.escape(words)):
         export(nn.Linear(6, 3), noise(2, 6), None, **options)
+
+
+def test_an_example_is_needed() -> None:
+    with pytest.raises(ValueError, match="the example is empty"):
+        export(nn.Linear(6, 3), (), None)
 
 
 def test_outputs_are_tensors() -> None:

@@ -73,6 +73,8 @@ def export(
         raise ValueError(f"export: opset is {opset}, expected {OLDEST_OPSET} to {newest}")
     examples = example if isinstance(example, tuple) else (example,)
     inputs = tuple(x if isinstance(x, Tensor) else Tensor(x) for x in examples)
+    if not examples:
+        raise ValueError("export: the example is empty, expected what forward takes")
     state, names = model.state_dict(), (*input_names, *output_names)
     _check_names("inputs", input_names, len(inputs))
     _check_distinct((*state, *names))

@@ -75,7 +75,7 @@ def other_inputs(inputs: tuple[Tensor, ...], dynamic_batch: bool) -> tuple[Tenso
 
     def other(x: Tensor) -> Tensor:
         array = x.numpy()
-        if dynamic_batch and x.shape[:1] == batch:
+        if dynamic_batch and batch and x.shape[:1] == batch:
             array = np.concatenate([array, array[:1]])
         if array.dtype.kind == "f":
             array = array + rng.standard_normal(array.shape).astype(array.dtype)

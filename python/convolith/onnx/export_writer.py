@@ -83,7 +83,7 @@ class Writer:
         name = call.function.__name__
         exporter = EXPORTERS.get(call.function)
         if exporter is None:
-            reason = REFUSED.get(call.function, "ONNX has no operators for it")
+            reason = REFUSED.get(call.function, "no ONNX operators are known for it")
             raise ValueError(f"export: {name} cannot be exported: {reason}")
         args = [self._operand(name, *pair) for pair in zip(call.args, other.args, strict=True)]
         if call.function is not Reshape:  # which goes by the shapes
@@ -142,10 +142,10 @@ class Writer:
     def _describe(self, name: str, x: Tensor, other: Tensor) -> Any:
         """What the file says of an input or output."""
         helper = onnx_package().helper
-        batch = (self._first.inputs[0].shape[0], self._second.inputs[0].shape[0])
+        batch = [each.inputs[0].shape[:1] for each in (self._first, self._second)]
         lengths = zip(x.shape, other.shape, strict=True)
         shape = [
-            m if m == n else "batch" if (m, n) == batch else f"{name}_{axis}"
+            m if m == n else "batch" if [(m,), (n,)] == batch else f"{name}_{axis}"
             for axis, (m, n) in enumerate(lengths)
         ]
         kind = helper.np_dtype_to_tensor_dtype(np.dtype(x.dtype))
