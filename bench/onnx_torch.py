@@ -13,7 +13,7 @@ from onnx import numpy_helper
 from torch import Tensor, fx, nn
 
 Ints = list[int]
-# Results that are nobody else's, so that a ReLU may overwrite them as it does in PyTorch's own zoo.
+# Whose results are no views: an activation may overwrite them, as it does in PyTorch's own zoo.
 FRESH = {"Conv", "BatchNormalization", "Add", "Gemm", "Concat"}
 
 
@@ -125,9 +125,14 @@ def reduce_mean(x: Tensor, *, axes: Ints, keepdims: int) -> Tensor:
     return x.mean(axes, bool(keepdims))
 
 
-def clip(x: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """Clip."""
-    return torch.clamp(x, low, high)
+def global_max_pool(x: Tensor) -> Tensor:
+    """GlobalMaxPool."""
+    return F.adaptive_max_pool2d(x, 1)
+
+
+def silu_(x: Tensor) -> Tensor:
+    """Silu, in place."""
+    return F.silu(x, inplace=True)
 
 
 def softmax(x: Tensor, *, axis: int) -> Tensor:
@@ -149,12 +154,13 @@ OPERATORS: dict[str, Any] = {
     "Add": torch.add,
     "AveragePool": average_pool,
     "BatchNormalization": batch_norm,
-    "Clip": clip,
+    "Clip": torch.clamp,
     "Concat": concat,
     "Conv": conv,
     "Div": torch.div,
     "Gemm": gemm,
     "GlobalAveragePool": global_average_pool,
+    "GlobalMaxPool": global_max_pool,
     "HardSigmoid": hard_sigmoid,
     "HardSwish": F.hardswish,
     "LRN": local_response_norm,
@@ -166,11 +172,28 @@ OPERATORS: dict[str, Any] = {
     "Relu": torch.relu,
     "Reshape": reshape,
     "Sigmoid": torch.sigmoid,
+    "Silu": F.silu,  # see `joined`
     "Softmax": softmax,
     "Sub": torch.sub,
     "Tanh": torch.tanh,
     "Transpose": transpose,
 }
+IN_PLACE: dict[str, Any] = {"Clip": torch.clamp_, "Relu": torch.relu_, "Silu": silu_}
+
+
+def joined(nodes: list[onnx.NodeProto]) -> list[onnx.NodeProto]:
+    """The nodes, with one Silu for each ``x * sigmoid(x)``: PyTorch has a function for it."""
+    uses = Counter(name for node in nodes for name in node.input)
+    sigmoids = {node.output[0]: node.input[0] for node in nodes if node.op_type == "Sigmoid"}
+    kept, gone = [], set()
+    for node in nodes:
+        x, *others = node.input
+        gate = others[0] if node.op_type == "Mul" else ""
+        if sigmoids.get(gate) == x and uses[gate] == 1:
+            gone.add(gate)
+            node = onnx.helper.make_node("Silu", [x], node.output)
+        kept.append(node)
+    return [node for node in kept if node.output[0] not in gone]
 
 
 def load(file: Path) -> fx.GraphModule:
@@ -186,23 +209,23 @@ def load(file: Path) -> fx.GraphModule:
     values: dict[str, Any] = {x.name: traced.placeholder(x.name) for x in graph.input}
     for i, initializer in enumerate(graph.initializer):
         array = numpy_helper.to_array(initializer)
-        if array.dtype.kind == "i":
+        if array.dtype.kind == "i" or not array.ndim:
             values[initializer.name] = array.tolist()
         else:
             weight = torch.from_numpy(array.copy())
             root.register_parameter(f"w{i}", nn.Parameter(weight, requires_grad=False))
             values[initializer.name] = traced.get_attr(f"w{i}")
-    uses = Counter(name for node in graph.node for name in node.input)
-    made = {name: node.op_type for node in graph.node for name in node.output}
-    for node in graph.node:
+    nodes = joined(list(graph.node))
+    uses = Counter(name for node in nodes for name in node.input)
+    made = {name: node.op_type for node in nodes for name in node.output}
+    for node in nodes:
         if node.op_type not in OPERATORS:
             raise ValueError(f"{file}: PyTorch is not told what {node.op_type} is")
         function = OPERATORS[node.op_type]
-        if function is torch.relu and uses[x := node.input[0]] == 1 and made.get(x) in FRESH:
-            function = torch.relu_
+        if uses[node.input[0]] == 1 and made.get(node.input[0]) in FRESH:
+            function = IN_PLACE.get(node.op_type, function)
         inputs = tuple(values[name] if name else None for name in node.input)
         attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-        (output,) = node.output
-        values[output] = traced.call_function(function, inputs, attributes)
+        values[node.output[0]] = traced.call_function(function, inputs, attributes)
     traced.output(values[graph.output[0].name])
     return fx.GraphModule(root, traced).eval()
