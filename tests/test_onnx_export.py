@@ -41,6 +41,12 @@ def of(forward: Callable[[Tensor], Any]) -> Build:
     return lambda: Lambda(forward)
 
 
+def fold_shifted(x: Tensor) -> Tensor:
+    """Squares that touch, but begin outside of the image."""
+    x, around = F.pad(x.sum(1, keepdim=True), (0, 1, 0, 1)), (1, 0, 1, 0)
+    return F.fold(F.unfold(x, 2, 1, around, 2), (8, 10), 2, 1, around, 2)
+
+
 class Residual(nn.Module):
     """What takes a residual beside its input."""
 
@@ -188,6 +194,7 @@ shape: dict[str, Build] = {
     "fold": of(
         lambda x: F.fold(F.unfold(x, (3, 2), (2, 1), 1, (2, 3)), (7, 9), (3, 2), (2, 1), 1, (2, 3))
     ),
+    "fold shifted": of(fold_shifted),
     "fold oblong": of(lambda x: F.fold(x.reshape(-1, 4, 63), (7, 36), (1, 4), stride=(1, 4))),
 }
 sequence: dict[str, Build] = {
@@ -419,6 +426,7 @@ class Foreign(Function):
         (nn.BatchNorm2d(4, track_running_stats=False), "BatchNorm without running statistics"),
         (nn.LocalResponseNorm(2), "LocalResponseNorm of 2 channels, an even number"),
         (nn.AdaptiveMaxPool2d(3), "AdaptiveMaxPool2d of (6, 8) to (3, 3) has windows of several"),
+        (nn.Upsample(scale_factor=1.5 - 1e-9, mode="bilinear"), "but not in float32"),
         (lambda x: x + Tensor(np.sin(x.numpy())), "no function of convolith made depends on the"),
         (
             lambda x: x * Tensor(np.arange(x.shape[0], dtype=np.float32).reshape(-1, 1, 1, 1)),

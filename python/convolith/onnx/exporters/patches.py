@@ -8,7 +8,7 @@ import numpy as np
 
 from convolith.nn.functional import patches
 from convolith.onnx.export_graph import Array, Graph, Value, ints
-from convolith.onnx.exporters.borders import onnx_pads
+from convolith.onnx.exporters.borders import NONE, onnx_pads
 from convolith.reference._common import pair, sides
 from convolith.tensor import Function
 
@@ -51,9 +51,11 @@ def fold(
     size, window, step = pair(output_size), pair(kernel_size), pair(stride)
     counts = patches.windows(size, window, step, padding, dilation)
     columns = g.node("Reshape", x, ints((0, x.shape[1], *counts)))
-    if step == window == (window[0],) * 2 and size == (counts[0] * step[0], counts[1] * step[1]):
-        return g.node("DepthToSpace", columns, blocksize=window[0], mode="CRD")
     channels, around = x.shape[1] // (window[0] * window[1]), sides(padding)
+    covered = (counts[0] * step[0], counts[1] * step[1])
+    touching = (step, covered, around, pair(dilation)) == (window, size, NONE, (1, 1))
+    if touching and window[0] == window[1]:
+        return g.node("DepthToSpace", columns, blocksize=window[0], mode="CRD")
     axes = zip(size, counts, window, step, pair(dilation), around[::2], around[1::2], strict=True)
     return g.node(
         "ConvTranspose",

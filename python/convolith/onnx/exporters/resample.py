@@ -38,7 +38,13 @@ def interpolate2d(
         rows, columns = map(_nearest, sizes, outputs, factors)
         return g.node("Gather", g.node("Gather", x, rows, axis=2), columns, axis=3)
     if size is None and outputs != tuple(n * f for n, f in zip(sizes, factors, strict=True)):
-        return g.node("Resize", x, None, np.array([1, 1, *factors], np.float32), **options)
+        scales = np.array([1, 1, *factors], np.float32)
+        if outputs != tuple((scales[2:] * np.array(sizes, np.float32)).astype(int).tolist()):
+            raise ValueError(
+                f"export: {sizes} times {factors} is {outputs}, but not in float32, which ONNX "
+                "has for factors; give interpolate a size"
+            )
+        return g.node("Resize", x, None, scales, **options)
     shape = g.node("Concat", g.node("Shape", x, start=0, end=2), ints(outputs), axis=0)
     return g.node("Resize", x, None, None, shape, **options)
 
