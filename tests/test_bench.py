@@ -1,6 +1,7 @@
 """The benchmarks themselves, without measuring: tables are complete, children answer."""
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 import convolith
-from convolith import reference
+from convolith import models, reference
 from convolith.cli import main
 from convolith.reference.elementwise import ACTIVATIONS
 
@@ -18,10 +19,12 @@ sys.path.insert(0, str(ROOT / "bench"))
 import compare  # noqa: E402
 import conv  # noqa: E402
 import gpu  # noqa: E402
+import infer  # noqa: E402
 import measure  # noqa: E402
 import operations  # noqa: E402
 import record  # noqa: E402
 import test_micro  # noqa: E402
+import zoo  # noqa: E402
 
 # Billions of multiply-adds for one image, as torchvision and the papers give them, and those of
 # them that fully connected layers do.
@@ -52,6 +55,26 @@ def test_every_primitive_has_a_micro_benchmark() -> None:
 def test_every_activation_is_compared() -> None:
     compared = {name.split()[0] for name in operations.OPS}
     assert {*ACTIVATIONS, "prelu", "maxout"} <= compared
+
+
+def test_every_network_is_served() -> None:
+    known = compare.parser().parse_args(["infer"]).models
+    assert known == models.list_models()
+    assert compare.parser().parse_args(["train"]).models == list(zoo.MODELS)
+    assert {*zoo.MODELS} <= {*known}
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is not installed")
+def test_pytorch_runs_our_file(tmp_path: Path) -> None:
+    problem = ("resnet20", (2, 3, 32, 32), tmp_path / "resnet20.onnx")
+    infer.load_exporter()(*problem)
+    runner = measure.Runner(infer.load_torch, 1, "channels_last")  # in a process of its own
+    results = {
+        "convolith": infer.load_convolith(convolith.get_num_threads())(*problem)(),
+        "torch": runner.prepare("resnet20", *problem),
+    }
+    runner.close()
+    measure.check_same("resnet20", results, 1e-5)
 
 
 def load_halves(denominator: int) -> measure.Prepare:
