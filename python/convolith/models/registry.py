@@ -8,7 +8,10 @@ from typing import Any
 
 from convolith import nn
 from convolith._spelling import did_you_mean
+from convolith.models.alexnet import alexnet, alexnet_2012
 from convolith.models.cnn import CNN
+from convolith.models.googlenet import googlenet
+from convolith.models.inception import inception_v3
 from convolith.models.lenet import LeNet5
 from convolith.models.mobilenet import mobilenet_v1
 from convolith.models.resnet import (
@@ -18,6 +21,17 @@ from convolith.models.resnet import (
     resnet50,
     resnet101,
     resnet152,
+)
+from convolith.models.squeezenet import squeezenet1_0, squeezenet1_1
+from convolith.models.vgg import (
+    vgg11,
+    vgg11_bn,
+    vgg13,
+    vgg13_bn,
+    vgg16,
+    vgg16_bn,
+    vgg19,
+    vgg19_bn,
 )
 
 
@@ -46,8 +60,16 @@ class Entry:
 _IMAGENET = (3, 224, 224)
 _CIFAR = (3, 32, 32)
 _RESNET = "He, Zhang, Ren and Sun 2015"
+_SQUEEZENET = "Iandola et al. 2016"
+_VGG = "Simonyan and Zisserman 2014"
 
 MODELS = {
+    "alexnet": Entry(alexnet, _IMAGENET, 61_100_840, "Krizhevsky 2014"),
+    "alexnet_2012": Entry(
+        alexnet_2012, (3, 227, 227), 60_965_224, "Krizhevsky, Sutskever and Hinton 2012"
+    ),
+    "googlenet": Entry(googlenet, _IMAGENET, 13_004_888, "Szegedy et al. 2014"),
+    "inception_v3": Entry(inception_v3, (3, 299, 299), 27_161_264, "Szegedy et al. 2015"),
     "lenet5": Entry(LeNet5, (1, 28, 28), 61_706, "LeCun, Bottou, Bengio and Haffner 1998"),
     "cnn": Entry(CNN, _CIFAR, 356_810, "three convolutions and two dense layers"),
     "mobilenet_v1": Entry(mobilenet_v1, _IMAGENET, 4_231_976, "Howard et al. 2017"),
@@ -57,6 +79,16 @@ MODELS = {
     "resnet101": Entry(resnet101, _IMAGENET, 44_549_160, _RESNET),
     "resnet152": Entry(resnet152, _IMAGENET, 60_192_808, _RESNET),
     "resnet20": Entry(resnet20, _CIFAR, 269_722, _RESNET),
+    "squeezenet1_0": Entry(squeezenet1_0, _IMAGENET, 1_248_424, _SQUEEZENET),
+    "squeezenet1_1": Entry(squeezenet1_1, _IMAGENET, 1_235_496, _SQUEEZENET),
+    "vgg11": Entry(vgg11, _IMAGENET, 132_863_336, _VGG),
+    "vgg13": Entry(vgg13, _IMAGENET, 133_047_848, _VGG),
+    "vgg16": Entry(vgg16, _IMAGENET, 138_357_544, _VGG),
+    "vgg19": Entry(vgg19, _IMAGENET, 143_667_240, _VGG),
+    "vgg11_bn": Entry(vgg11_bn, _IMAGENET, 132_868_840, _VGG),
+    "vgg13_bn": Entry(vgg13_bn, _IMAGENET, 133_053_736, _VGG),
+    "vgg16_bn": Entry(vgg16_bn, _IMAGENET, 138_365_992, _VGG),
+    "vgg19_bn": Entry(vgg19_bn, _IMAGENET, 143_678_248, _VGG),
 }
 
 
