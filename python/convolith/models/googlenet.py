@@ -12,11 +12,7 @@ from convolith.tensor import Tensor
 
 
 class GoogLeNetOutputs(NamedTuple):
-    """What `GoogLeNet` returns in training: logits (N, num_classes) of its end and of its heads.
-
-    The order is torchvision's. Its `aux_logits2` is what ``aux1`` gives, and the other way round;
-    here each has the number of its head.
-    """
+    """What `GoogLeNet` returns in training: logits (N, num_classes) of its end and of its heads."""
 
     logits: Tensor
     aux_logits2: Tensor
@@ -173,14 +169,16 @@ class GoogLeNet(nn.Module):
         return GoogLeNetOutputs(logits, self.aux2(x4d), self.aux1(x4a))
 
 
-_MEAN = np.array([0.485, 0.456, 0.406], np.float32).reshape(1, 3, 1, 1)  # of ImageNet's images,
-_STD = np.array([0.229, 0.224, 0.225], np.float32).reshape(1, 3, 1, 1)  # which lie in [0, 1]
+_MEAN = np.array([0.485, 0.456, 0.406]).reshape(1, 3, 1, 1)  # of ImageNet's images,
+_STD = np.array([0.229, 0.224, 0.225]).reshape(1, 3, 1, 1)  # which lie in [0, 1]
 
 
 def to_symmetric_range(images: Tensor) -> Tensor:
     """Images (N, 3, H, W) normalised by ImageNet's mean and standard deviation, in [-1, 1]."""
+    dtype = np.float64 if images.dtype == np.float64 else np.float32  # a device has no other
     scale, shift = (
-        Tensor(values).to(images.device).to(images.dtype) for values in (2 * _STD, 2 * _MEAN - 1)
+        Tensor(values.astype(dtype)).to(images.device).to(images.dtype)
+        for values in (2 * _STD, 2 * _MEAN - 1)
     )
     return images * scale + shift
 
