@@ -348,6 +348,21 @@ def test_initial_values(noted: dict[int, tuple[str, float]]) -> None:
     assert biases == {key: {1.0} if key in ones else {0.0} for key in biases}
 
 
+@pytest.mark.parametrize("name", ["squeezenet1_0", "squeezenet1_1"])
+def test_squeezenet_learns_a_batch_by_heart_from_biases_of_one(name: str) -> None:
+    cv.manual_seed(0)
+    net = get_model(name, num_classes=8, dropout=0)
+    nn.init.ones_(net.classifier[1].bias)
+    x, labels = Tensor(images(8, 64)), Tensor(np.arange(8))
+    optimizer = cv.optim.Adam(net.parameters(), lr=3e-4)
+    for _ in range(60):
+        loss = nn.functional.cross_entropy(net(x), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < np.log(8) / 100
+
+
 def test_wrong_arguments() -> None:
     with pytest.raises(ValueError, match=r"VGG: blocks is \(1, 1\), expected five numbers"):
         VGG((1, 1))

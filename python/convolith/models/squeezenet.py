@@ -58,6 +58,11 @@ class SqueezeNet(nn.Sequential):
     ------
     ValueError
         If `version` is neither.
+
+    Notes
+    -----
+    A ReLU follows the last convolution, and a class whose logits are 0 everywhere learns nothing
+    more. To train on few images, begin above 0: ``nn.init.ones_(net.classifier[1].bias)``.
     """
 
     def __init__(
