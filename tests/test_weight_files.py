@@ -426,6 +426,14 @@ def test_safetensors_that_lie(tmp_path: Path, raw: bytes) -> None:
     refused(tmp_path, raw, "not read: |neither")
 
 
+@pytest.mark.parametrize("length", [0x80, 0x89, 0x4B50, 0x280])
+def test_a_header_may_have_a_length_that_looks_like_another_format(
+    tmp_path: Path, length: int
+) -> None:
+    text = json.dumps({"a": entry("F32", [2], 0, 8)}).encode().ljust(length)
+    assert list(read(tmp_path, with_header(text, bytes(8)))) == ["a"]
+
+
 def small_files() -> dict[str, bytes]:
     state = {"a": tensor(storage("Float", "0", 2, "cpu", None), (2,), (1,))}
     return {
