@@ -559,6 +559,7 @@ def test_halves_take_half_the_space(tmp_path: Path) -> None:
     for dtype in (None, "float16", "bfloat16"):
         save_weights(net, tmp_path / "x", dtype=dtype)
         sizes[dtype] = (tmp_path / "x").stat().st_size
+    assert set(read_weights(tmp_path / "x")) == set(net.state_dict())
     parameters = 4 * sum(t.numpy().size for t in net.state_dict().values())
     assert sizes["bfloat16"] == pytest.approx(sizes[None] - parameters / 2, abs=300)
     assert sizes["float16"] == pytest.approx(sizes["bfloat16"], abs=300)
