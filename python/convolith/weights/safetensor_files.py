@@ -38,10 +38,13 @@ DTYPES = {
 
 def read_safetensors(file: BinaryIO) -> Arrays:
     """The arrays in such a file, in the order of its header; bfloat16 becomes float32."""
-    from safetensors import deserialize
+    from safetensors import SafetensorError, deserialize
 
     raw = file.read()
-    entries = dict(deserialize(raw))  # type: ignore[no-untyped-call]
+    try:
+        entries = dict(deserialize(raw))  # type: ignore[no-untyped-call]
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
     header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
     return {name: _array(name, entries[name]) for name in header if name in entries}
 
