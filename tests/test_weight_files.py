@@ -290,6 +290,7 @@ BOMBS = {
     "lists of lists": doubled(b"]", b"\x86"),
     "dicts of dicts": b"}q\x000" + b"}(K\x01h\x00\x8c\x01bh\x00uq\x000" * 60 + b"h\x00",
     "a key that takes ages to hash": b"}" + doubled(b")", b"\x86") + b"K\x01s",
+    "a key that is long": b"}X\xff\xff\x00\x00" + b"x" * 0xFFFF + b"Ns",
     "a key that nests too deep to hash": b"})" + b"\x85" * 100_000 + b"K\x01s",
     "a text encoded again and again": many(ENCODED, 5000),
     "a memo of four billion places": b"]r\xff\xff\xff\xff",

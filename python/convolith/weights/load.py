@@ -75,7 +75,7 @@ def load_weights(
     strict : bool
         Whether anything missing, unexpected or mismatched is an error.
     rename : callable, or mapping of str to str, optional
-        From a name in the source to the model's; or from how names begin to how they shall begin,
+        From a name in the source, without such a prefix, to the model's; or from how names begin to how they shall begin,
         of which the longest that fits is taken: ``{"backbone.": "", "head.": "fc."}``.
 
     Returns

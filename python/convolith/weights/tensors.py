@@ -92,7 +92,7 @@ class Storage(Note):
         if raw.size < size:
             raise ValueError(f"a storage of {size} bytes has only {raw.size}")
         whole = raw[: size // kind.itemsize * kind.itemsize]
-        numbers = whole.view(kind.newbyteorder(self.order)).astype(kind, copy=False)
+        numbers: Flat = whole.view(kind.newbyteorder(self.order)).astype(kind, copy=False)
         if dtype == "bfloat16":
             return bfloat16.to_float32(numbers)
         return numbers != 0 if dtype == "bool" else numbers

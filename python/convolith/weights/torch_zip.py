@@ -48,7 +48,7 @@ def read_zip(file: BinaryIO) -> Arrays:
 def storage_id(identity: Any) -> tuple[DType, str, int]:
     """Dtype, key and count of a storage, from its persistent id."""
     kind, dtype, key, _, count = identity[:5]
-    if kind != "storage" or type(dtype) is not DType or type(key) is not str:
+    if kind != "storage" or type(dtype) is not DType or type(key) is not str or len(key) > 100:
         raise ValueError("it refers to something that is no storage")
     return dtype, key, count
 
