@@ -79,7 +79,7 @@ def load_keras(
 
 def _complete(arrays: Arrays, module: Any) -> None:
     """What a batch norm of Keras does not have."""
-    if isinstance(module, _NORMS):
+    if isinstance(module, _NORMS) and "running_mean" in arrays:
         for part, value in (("weight", 1), ("bias", 0)):
             if getattr(module, part) is not None:
                 arrays.setdefault(part, np.full_like(arrays["running_mean"], value))
