@@ -3,13 +3,15 @@
 Both compute in float32 and are held against PyTorch in float64, at 4,000 normally distributed
 inputs and at zeros of both signs, infinities, NaN, +-1e4 and the smallest and largest numbers. They
 agree where both are NaN, or infinite of one sign, or where our distance from the float64 value is
-at most `ULPS` units in its last place or `FACTOR` times PyTorch's own largest distance.
+at most `ULPS` units in its last place or `FACTOR` times PyTorch's own largest distance. Where
+PyTorch multiplies 0 by infinity and has NaN, we have the limit of the function, which is held
+against PyTorch at +-1e30: "limits" counts such numbers.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +21,9 @@ from measure import Row
 
 ULPS = 8
 FACTOR = 2
+SLACK = 4 * 2.0**-52  # a sum of four roundings
+SATURATED = 100.0  # from here on the functions are at their limits
+LARGE = np.float32(1e30)  # instead of infinity
 EXTREMES = (0.0, -0.0, 1.0, -1.0, 20.0, -20.0, 90.0, -90.0, 1e4, -1e4, 1e-30, -1e-30)
 SPECIALS = (np.inf, -np.inf, np.nan, 3e38, -3e38)
 STEPS = 100  # of an optimizer
@@ -32,6 +37,7 @@ COLUMNS = (
     ("ours", "{error:,.1f}", ">14"),
     ("PyTorch's", "{peer_error:,.1f}", ">14"),
     ("", " {unit}", "<6"),
+    ("limits", "{limits}", ">7"),
 )
 
 
@@ -107,8 +113,18 @@ class Function:
     sums: bool = False
     peer: str = ""
 
+    def converted(self, tensor: Callable[[np.ndarray], Any]) -> dict[str, Any]:
+        """The options, arrays among them as tensors."""
+        return {
+            name: tensor(value) if isinstance(value, np.ndarray) else value
+            for name, value in self.options.items()
+        }
+
     def __str__(self) -> str:
-        options = ", ".join(f"{name}={value}" for name, value in self.options.items())
+        options = ", ".join(
+            name if isinstance(value, np.ndarray) else f"{name}={value}"
+            for name, value in self.options.items()
+        )
         return f"{self.call}({options})" if options else self.call
 
 
@@ -126,9 +142,11 @@ def _sum(call: str, *inputs: Draw, gradients: tuple[int, ...] = (0,), **options:
 
 IMAGES = normal(2, 6, 9, 11)
 ROWS = normal(32, 50)
+WEIGHTS = np.linspace(0.5, 2, 50, dtype=np.float32)  # of classes
 FUNCTIONS = [
     *(Function(name) for name in ("relu", "relu6", "sigmoid", "tanh", "selu", "silu")),
     *(Function(name) for name in ("hardswish", "hardsigmoid", "gelu", "mish", "softplus")),
+    *(Function(name) for name in ("hardtanh", "logsigmoid", "softsign")),
     Function("leaky_relu", options={"negative_slope": 0.2}),
     Function("elu", options={"alpha": 0.7}),
     Function("softplus", options={"beta": 2.0, "threshold": 10.0}),
@@ -143,7 +161,10 @@ FUNCTIONS = [
     *_loss("huber_loss", ROWS, ROWS, delta=0.7),
     *_loss("smooth_l1_loss", ROWS, ROWS, beta=0.7),
     *_loss("binary_cross_entropy_with_logits", ROWS, probabilities(32, 50)),
+    *_loss("binary_cross_entropy_with_logits", ROWS, probabilities(32, 50), pos_weight=WEIGHTS),
+    *_loss("hinge_embedding_loss", ROWS, signs(32, 50)),
     *_loss("cross_entropy", ROWS, classes(50, 32)),
+    *_loss("cross_entropy", ROWS, classes(50, 32), weight=WEIGHTS, ignore_index=7),
     *_loss("cross_entropy", ROWS, distribution(32, 50), label_smoothing=0.1),
     *_loss("nll_loss", ROWS, classes(50, 32)),
     *_loss("kl_div", ROWS, distribution(32, 50)),
@@ -161,6 +182,11 @@ FUNCTIONS = [
     _sum("conv2d", IMAGES, normal(8, 6, 3, 3), normal(8), gradients=(0, 1, 2), padding=1),
     _sum("conv2d", IMAGES, normal(8, 3, 3, 3), gradients=(0, 1), stride=2, groups=2),
     _sum("conv1d", normal(2, 6, 20), normal(8, 6, 3), normal(8), gradients=(0, 1, 2), padding=1),
+    _sum("conv_transpose1d", normal(2, 6, 20), normal(6, 4, 3), gradients=(0, 1), stride=2),
+    _sum("max_pool1d", normal(2, 6, 20), kernel_size=3, stride=2, padding=1),
+    _sum("avg_pool1d", normal(2, 6, 20), kernel_size=3, stride=2, padding=1),
+    _sum("adaptive_avg_pool1d", normal(2, 6, 20), output_size=7),
+    _sum("adaptive_max_pool1d", normal(2, 6, 20), output_size=7),
     _sum("conv_transpose2d", IMAGES, normal(6, 4, 3, 3), normal(4), gradients=(0, 1, 2), stride=2),
     _sum("linear", ROWS, normal(20, 50), normal(20), gradients=(0, 1, 2)),
     _sum("max_pool2d", IMAGES, kernel_size=3, stride=2, padding=1),
@@ -208,6 +234,7 @@ OPTIMIZERS: list[tuple[str, dict[str, Any]]] = [
     ("Adam", {"lr": 0.01, "amsgrad": True, "weight_decay": 0.1}),
     ("AdamW", {"lr": 0.01}),
     ("NAdam", {"lr": 0.01}),
+    ("Adamax", {"lr": 0.01}),
 ]
 
 
@@ -229,7 +256,7 @@ class Convolith:
         inputs = [
             self.tensor(x.copy(), requires_grad=i in f.gradients) for i, x in enumerate(arrays)
         ]
-        y = getattr(self.functional, f.call)(*inputs, **f.options)
+        y = getattr(self.functional, f.call)(*inputs, **f.converted(self.tensor))
         if dy is None:
             return [y.numpy()]
         y.backward(self.tensor(dy))
@@ -262,7 +289,7 @@ class Torch:
         inputs = [self.tensor(x) for x in arrays]
         for i in f.gradients:
             inputs[i].requires_grad_()
-        y = getattr(self.torch.nn.functional, f.peer or f.call)(*inputs, **f.options)
+        y = getattr(self.torch.nn.functional, f.peer or f.call)(*inputs, **f.converted(self.tensor))
         if dy is None:
             return [y.detach().numpy()]
         y.backward(self.tensor(dy))
@@ -278,22 +305,42 @@ class Torch:
         return w.detach().numpy()
 
 
-def distance(values: np.ndarray, exact: np.ndarray, sums: bool) -> np.ndarray:
+def distance(values: np.ndarray, exact: np.ndarray, sums: bool, slack: Any) -> np.ndarray:
     """From the float64 values, in units in the last place of their float32 or of their largest."""
     with np.errstate(over="ignore", invalid="ignore"):
         rounded = exact.astype(np.float32)
         finite = np.abs(rounded[np.isfinite(rounded)])
         unit = np.spacing(finite.max(initial=0)) if sums else np.spacing(np.abs(rounded))
-        off = np.abs(values.astype(np.float64) - exact) / unit
+        off = np.maximum(np.abs(values.astype(np.float64) - exact) - slack, 0) / unit
     same = np.isnan(values) & np.isnan(exact)
     same |= np.isinf(values) & (values == rounded)
     return np.where(same, 0, np.where(np.isnan(off), np.inf, off))
 
 
-def row(name: str, direction: str, inputs: str, results: tuple[Any, ...], sums: bool) -> Row:
-    """Ours, PyTorch's and the exact values as a row."""
+def row(
+    name: str,
+    direction: str,
+    inputs: str,
+    results: Sequence[Any],
+    sums: bool,
+    x: np.ndarray | None = None,
+    at_limit: np.ndarray | None = None,
+) -> Row:
+    """Ours, PyTorch's and the exact values as a row.
+
+    Elements that `x` made one by one PyTorch knows to float64's epsilon of x, until the function is
+    at its limit. For infinite ones it may have NaN where it multiplies 0 by infinity; ours is then
+    compared with `at_limit`, what PyTorch has at a large number of the same sign.
+    """
     ours, peer, exact = (np.atleast_1d(r) for r in results)
-    off, peer_off = distance(ours, exact, sums), distance(peer, exact, sums)
+    limits = np.zeros(ours.shape, bool)
+    slack: Any = 0.0
+    if x is not None and x.shape == exact.shape:
+        limits = np.isinf(x) & np.isnan(exact) & ~np.isnan(ours)
+        slack = np.where(np.abs(x) < SATURATED, SLACK * np.abs(x), 0)
+    if at_limit is not None:
+        peer, exact = (np.where(limits, at_limit, r) for r in (peer, exact))
+    off, peer_off = (distance(r, exact, sums, slack) for r in (ours, peer))
     # Where PyTorch in float32 has another special value than in float64 either will do.
     alike = (np.isnan(ours) & np.isnan(peer)) | (ours == peer)
     finite = peer_off[np.isfinite(peer_off)].max(initial=0)
@@ -309,6 +356,7 @@ def row(name: str, direction: str, inputs: str, results: tuple[Any, ...], sums: 
         "unit": "ulp",
         "ratio": float(finite / known.max()) if np.isfinite(known).all() and known.any() else None,
         "disagreements": int(wrong.sum()),
+        "limits": int(limits.sum()),
     }
 
 
@@ -333,12 +381,20 @@ def rows() -> Iterator[Row]:
             extreme = np.resize(np.float32(f.extremes), drawn[0].shape)
             kinds["extreme"] = [extreme, *drawn[1:]]
         for kind, arrays in kinds.items():
+            x = None if f.sums else arrays[0]
+            large = [np.clip(arrays[0], -LARGE, LARGE), *arrays[1:]]
             results = [library.run(f, arrays, None)[0] for library in libraries]
-            yield row(str(f), "fwd", kind, tuple(results), f.sums)
+            at_limit = None if f.sums else exact.run(f, large, None)[0]
+            yield row(str(f), "fwd", kind, results, f.sums, x, at_limit)
             dy = rng.standard_normal(results[0].shape).astype(np.float32)
             gradients = [library.run(f, arrays, dy) for library in libraries]
-            for i, each in zip(f.gradients, zip(*gradients, strict=True), strict=True):
-                yield row(str(f), f"bwd_{i}" if len(f.gradients) > 1 else "bwd", kind, each, f.sums)
+            at_limits = exact.run(f, large, dy)
+            for k, (i, each) in enumerate(
+                zip(f.gradients, zip(*gradients, strict=True), strict=True)
+            ):
+                direction = f"bwd_{i}" if len(f.gradients) > 1 else "bwd"
+                at_limit = None if f.sums else at_limits[k]
+                yield row(str(f), direction, kind, each, f.sums, x, at_limit)
     gradients = np.random.default_rng(0).standard_normal((STEPS, 1000))
     for name, options in OPTIMIZERS:
         results = [library.trajectory(name, options, gradients) for library in libraries]

@@ -168,6 +168,35 @@ def accuracy(content: Report) -> str:
     return table(heading, [[*layer, *cells] for layer, cells in layers.items()])
 
 
+def runs(content: Report) -> str:
+    """What networks have learnt, and how long it took."""
+    heading = ["network", "dataset", "parameters", "epochs", "threads", "minutes", "test error"]
+    return table(
+        heading,
+        [
+            [
+                row["model"], row["dataset"], f"{row['parameters']:,}", str(row["epochs"]),
+                str(row["threads"]), number(row["seconds"] / 60, ".1f"),
+                number(1 - row["test_accuracy"], ".2%"),
+            ]
+            for row in content["rows"]
+        ],
+    )  # fmt: skip
+
+
+def parity(content: Report) -> str:
+    """How many functions were compared, and how many are as exact as PyTorch's."""
+    lines = []
+    for direction in ("fwd", "bwd", "100 steps"):
+        rows = [row for row in content["rows"] if row["direction"].startswith(direction)]
+        agree = sum(row["agrees"] for row in rows)
+        close = sum(row["error"] <= max(1, row["peer_error"]) for row in rows)
+        limits = sum(row["limits"] for row in rows)
+        lines.append([direction, str(len(rows)), str(agree), str(close), str(limits)])
+    heading = ["direction", "comparisons", "agree", "as close as PyTorch", "limits"]
+    return table(heading, lines)
+
+
 TABLES: dict[str, Callable[[Report], str]] = {
     "machine": machine,
     "conv": conv,
@@ -177,6 +206,8 @@ TABLES: dict[str, Callable[[Report], str]] = {
     "infer": infer,
     "import": imports,
     "accuracy": accuracy,
+    "runs": runs,
+    "parity": parity,
 }
 SOURCES = {"machine": "conv", "lost": "conv"}  # reports of another name than the table
 

@@ -232,7 +232,7 @@ COLUMNS = (
 
 def add_arguments(job: argparse.ArgumentParser) -> None:
     """The command line of this comparison."""
-    zoo.add_models_argument(job)
+    zoo.add_models_argument(job, list(MODELS))
     gpu.add_arguments(job)
     job.add_argument(
         "--captured", action="store_true", help="on a GPU: replay our steps from a graph"

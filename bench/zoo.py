@@ -1,8 +1,9 @@
-"""The networks that are trained and served, with the weights and images that all libraries get."""
+"""The networks that are measured, with the weights and images that all libraries get."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Model:
-    """How a network is measured.
+    """How a network is trained.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ def ours(model: str) -> Any:
     from convolith import models
 
     convolith.manual_seed(0)
-    return getattr(models, "LeNet5" if model == "lenet5" else model)()
+    return models.get_model(model)
 
 
 def weights(model: str) -> Weights:
@@ -75,9 +76,9 @@ def batches(model: str, batch_size: int | None = None) -> Batches:
     return [(images[i : i + about.batch_size], labels[i : i + about.batch_size]) for i in starts]
 
 
-def add_models_argument(job: argparse.ArgumentParser) -> None:
+def add_models_argument(job: argparse.ArgumentParser, known: Sequence[str]) -> None:
     """The choice of networks."""
     job.add_argument(
-        "--models", nargs="+", default=list(MODELS), choices=MODELS, metavar="MODEL",
-        help=f"by default all of {', '.join(MODELS)}",
+        "--models", nargs="+", default=list(known), choices=known, metavar="MODEL",
+        help=f"by default all of {', '.join(known)}",
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """The benchmarks themselves, without measuring: tables are complete, children answer."""
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ import numpy as np
 import pytest
 
 import convolith
-from convolith import reference
+from convolith import models, reference
+from convolith.cli import main
 from convolith.reference.elementwise import ACTIVATIONS
 
 ROOT = Path(__file__).parent.parent
@@ -17,9 +19,12 @@ sys.path.insert(0, str(ROOT / "bench"))
 import compare  # noqa: E402
 import conv  # noqa: E402
 import gpu  # noqa: E402
+import infer  # noqa: E402
 import measure  # noqa: E402
 import operations  # noqa: E402
+import record  # noqa: E402
 import test_micro  # noqa: E402
+import zoo  # noqa: E402
 
 # Billions of multiply-adds for one image, as torchvision and the papers give them, and those of
 # them that fully connected layers do.
@@ -52,6 +57,26 @@ def test_every_activation_is_compared() -> None:
     assert {*ACTIVATIONS, "prelu", "maxout"} <= compared
 
 
+def test_every_network_is_served() -> None:
+    known = compare.parser().parse_args(["infer"]).models
+    assert known == models.list_models()
+    assert compare.parser().parse_args(["train"]).models == list(zoo.MODELS)
+    assert {*zoo.MODELS} <= {*known}
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is not installed")
+def test_pytorch_runs_our_file(tmp_path: Path) -> None:
+    problem = ("resnet20", (2, 3, 32, 32), tmp_path / "resnet20.onnx")
+    infer.load_exporter()(*problem)
+    runner = measure.Runner(infer.load_torch, 1, "channels_last")  # in a process of its own
+    results = {
+        "convolith": infer.load_convolith(convolith.get_num_threads())(*problem)(),
+        "torch": runner.prepare("resnet20", *problem),
+    }
+    runner.close()
+    measure.check_same("resnet20", results, 1e-5)
+
+
 def load_halves(denominator: int) -> measure.Prepare:
     return lambda x: lambda: x / denominator
 
@@ -79,6 +104,20 @@ def test_report_leaves_out_what_was_not_measured() -> None:
     content = measure.report(rows, {}, [(), ("threads",)])
     assert content["geomean"] == pytest.approx({"all": 2.0, "1 threads": 2.0})
     assert content["worst"]["ratio"] == 1.0
+
+
+@pytest.mark.parametrize("file", sorted(record.RUNS.glob("*.toml")), ids=lambda file: file.stem)
+def test_recorded_runs_can_be_repeated(file: Path) -> None:
+    assert main(["train", "--config", str(file), "--print-config"]) == 0
+
+
+def test_a_recorded_run_is_a_row(tmp_path: Path) -> None:
+    words = ["train", "--model", "perceptron", "--epochs", "2", "--out", str(tmp_path)]
+    assert main(words) == 0
+    row = record.recorded(tmp_path, "perceptron_mnist")
+    assert (row["name"], row["dataset"], row["parameters"]) == ("perceptron_mnist", "mnist", 7850)
+    assert [epoch["epoch"] for epoch in row["history"]] == [1, 2]
+    assert 0.8 < row["test_accuracy"] < 1
 
 
 @pytest.mark.skipif("emu" not in convolith.devices(), reason="this build has no emulator")

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from onnx.reference import ReferenceEvaluator
 from PIL import Image
 from safetensors.numpy import load_file, save_file
 
@@ -487,3 +489,29 @@ def test_profile_says_what_it_cannot_do(
 ) -> None:
     assert main(["profile", *arguments]) != 0
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("fuse", [False, True])
+def test_export_a_checkpoint(
+    run: Path, tmp_path: Path, fuse: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "digits.onnx"
+    assert main(["export", str(run / LAST), str(file), *(["--fuse"] if fuse else [])]) == 0
+    model, normalize, _ = recipe.load_classifier(run / LAST)
+    said = capsys.readouterr().out
+    assert said.startswith(f"{file}: takes images (batch, 1, 28, 28), their pixels from 0 to 1")
+    assert f"less {normalize.mean}, divided by {normalize.std}" in said
+    x = np.random.default_rng(0).standard_normal((2, 1, 28, 28), np.float32)
+    (logits,) = ReferenceEvaluator(str(file)).run(None, {"input": x})
+    np.testing.assert_allclose(logits, recipe.predict(model, x), rtol=1e-4, atol=1e-5)
+
+
+def test_export_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "resnet20.onnx"
+    assert main(["export", "resnet20", str(file), "--opset", "18"]) == 0
+    assert capsys.readouterr().out == f"{file}: takes images (batch, 3, 32, 32)\n"
+    assert [each.version for each in onnx.load(file).opset_import] == [18]
+    assert main(["export", "resnte20", str(tmp_path / "x.onnx")]) == 1
+    error = "convolith: resnte20: no such file, and no such network; did you mean resnet20?\n"
+    assert capsys.readouterr().err == error
+    assert [path.name for path in tmp_path.iterdir()] == ["resnet20.onnx"]

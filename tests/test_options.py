@@ -185,6 +185,17 @@ def test_lenet_reads_digits_only() -> None:
         build.network(Settings(), (3, 32, 32), 10)
 
 
+def test_networks_of_the_literature_train_on_images_of_their_size() -> None:
+    net = build.network(Settings(model="resnet20"), (3, 32, 32), 100)
+    assert net.fc.weight.shape == (100, 64)
+    with pytest.raises(ValueError, match=r"resnet20: the images are \(1, 28, 28\), expected"):
+        build.network(Settings(model="resnet20"), (1, 28, 28), 10)
+    with pytest.raises(ValueError, match="model_options: resnet20 has no 'width'"):
+        build.network(Settings(model="resnet20", model_options={"width": 2}), (3, 32, 32), 10)
+    with pytest.raises(ValueError, match="model_options: cnn takes none, and width came"):
+        build.network(Settings(model="cnn", model_options={"width": 2}), (3, 32, 32), 10)
+
+
 def test_defaults_depend_on_the_model_and_the_optimizer() -> None:
     usual = build.resolved(Settings())
     assert (usual.activation, usual.lr, usual.dropout) == ("tanh", 0.05, 0)

@@ -17,7 +17,7 @@ import pytest
 import convolith as cv
 from convolith import _C, config, primitives, reference
 
-HEAVY = ("tqdm", "safetensors", "PIL", "matplotlib", "argparse", "convolith.train")
+HEAVY = ("tqdm", "safetensors", "PIL", "matplotlib", "onnx", "argparse", "convolith.train")
 
 
 def python(code: str) -> str:

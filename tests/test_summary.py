@@ -203,6 +203,16 @@ def test_flops_of_every_kind() -> None:
     assert found["1"][3] == f"{2 * 2 * 2 * 49 * 6 * 9:,}"
 
 
+@pytest.mark.parametrize(
+    ("name", "products"),  # billions, as torchvision's documentation has them
+    [("mobilenet_v2", 0.30), ("efficientnet_b0", 0.39), ("resnet18", 1.81), ("resnet50", 4.09)],
+)
+def test_flops_are_the_published_ones(name: str, products: float) -> None:
+    total = summary(get_model(name), (1, 3, 224, 224)).splitlines()[-2]
+    flops = int(total.split()[2].replace(",", ""))
+    assert round(flops / 2e9, 2) == products
+
+
 class Both(NamedTuple):
     logits: Tensor
     auxiliary: Tensor
@@ -283,10 +293,17 @@ def test_picture_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (tmp_path / "net.gv").read_text() == graph.source
     with pytest.raises(ValueError, match=r"net.jpeg ends in '.jpeg', expected one of .svg, .png"):
         viz.architecture(LeNet5(), (1, 1, 28, 28), tmp_path / "net.jpeg")
-    monkeypatch.setenv("PATH", str(tmp_path))
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    monkeypatch.setenv("PATH", str(programs))
     with pytest.raises(RuntimeError, match=r"needs the program dot: install Graphviz .*net.gv"):
         viz.architecture(LeNet5(), (1, 1, 28, 28), tmp_path / "net.svg")
-    assert [path.name for path in tmp_path.iterdir()] == ["net.gv"]
+    assert {path.name for path in tmp_path.iterdir()} == {"net.gv", "programs"}
+    dot = programs / "dot"
+    dot.write_text("#!/bin/sh\necho drawn\n")
+    dot.chmod(0o755)
+    viz.architecture(LeNet5(), (1, 1, 28, 28), tmp_path / "net.svg")
+    assert (tmp_path / "net.svg").read_text() == "drawn\n"
     monkeypatch.setitem(sys.modules, "graphviz", None)
     with pytest.raises(ImportError, match=r'pip install "convolith\[graph\]"'):
         viz.architecture(LeNet5(), (1, 1, 28, 28))

@@ -71,7 +71,7 @@ def test_sizes_are_the_published_ones(name: str) -> None:
     assert entry.image == (3, size, size)
     images = Tensor(np.zeros((1, *entry.image), np.float32))
     assert net.eval()(images).shape == (1, 10 if cifar else 1000)
-    assert get_model(name, num_classes=7).eval()(images).shape == (1, 7)
+    assert [*get_model(name, num_classes=7).parameters()][-1].shape[0] == 7
 
 
 def test_mobilenet_v2_has_torchvisions_keys() -> None:

@@ -84,7 +84,7 @@ struct Hardswish {
   template <class V>
   static CONVOLITH_INLINE V gradient(V dy, V x, auto...) {
     const V inner = dy * (x / V(3) + V(0.5f));
-    return where(less_equal(x, V(-3)), V(0), where_greater(V(3), x, inner, dy));
+    return where(less_equal(x, V(-3)), V(0), where(less_equal(V(3), x), dy, inner));  // NaN stays
   }
 };
 
@@ -108,7 +108,7 @@ struct Elu {
   }
   template <class V>
   static CONVOLITH_INLINE V gradient(V dy, V x, V alpha, auto...) {
-    return where(less_equal(x, V(0)), dy * alpha * exp_of_negative(min(V(0), x)), dy);
+    return where_greater(x, V(0), dy, dy * alpha * exp_of_negative(min(V(0), x)));  // NaN stays
   }
 };
 

@@ -98,17 +98,17 @@ CONVOLITH_INLINE Lanes<T> tanh(Lanes<T> x) {
 }
 
 // Of normal numbers above 0, and NaN: x = 2^n m with m in [sqrt 1/2, sqrt 2), and with s = (m - 1) / (m + 1)
-// log m = 2 artanh s = 2 (s + s^3 / 3 + s^5 / 5 + ...), |s| < 0.172.
+// log m = 2 artanh s = 2 (s + s^3 / 3 + s^5 / 5 + ...), |s| < 0.172.  Of anything else some number.
 template <class T>
 CONVOLITH_INLINE Lanes<T> log(Lanes<T> x) {
   using K = ExpConstants<T>;
-  using I = IntOf<T>;
+  using U = UnsignedOf<T>;
   const Lanes<T> one(T(1)), root_half(T(0.70710678118654752440));
   // The bits of x / sqrt(1/2): above the mantissa n, below it how far m is from sqrt(1/2).
-  const Mask<T> offset = bits_as<I>(x) - bits_as<I>(root_half);
-  const Mask<T> exponent = shift_right(offset, K::mantissa);
-  const Lanes<T> m = bits_as<T>(bits_as<I>(x) - shift_left(exponent, K::mantissa));
-  const Lanes<T> n = bits_as<T>(bits_as<I>(Lanes<T>(K::shifter)) + exponent) - Lanes<T>(K::shifter);
+  const Lanes<U> offset = bits_as<U>(x) - bits_as<U>(root_half);
+  const Lanes<U> exponent = bits_as<U>(shift_right(bits_as<IntOf<T>>(offset), K::mantissa));  // with its sign
+  const Lanes<T> m = bits_as<T>(bits_as<U>(x) - shift_left(exponent, K::mantissa));
+  const Lanes<T> n = bits_as<T>(bits_as<U>(Lanes<T>(K::shifter)) + exponent) - Lanes<T>(K::shifter);
   const Lanes<T> d = m - one, s = d / (m + one), square = s * s;
   constexpr int terms = sizeof(T) == 4 ? 5 : 11;
   Lanes<T> series(T(0));

@@ -10,6 +10,7 @@
 // the linker, maybe the one that this CPU cannot run.  That is why std:: helpers are not used in cpu/.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 
@@ -55,25 +56,23 @@ struct Number {
   static constexpr auto value = n;
 };
 
-// The signed integer of T's size.  A comparison of vectors of T gives a vector of these: -1 where it holds, else 0.
-template <class T>
-struct IntType {
+// The integers of T's size.  A comparison of vectors of T gives a vector of signed ones: -1 where it holds, else 0.
+template <std::size_t bytes>
+struct IntType;
+template <>
+struct IntType<4> {
   using type = std::int32_t;
+  using unsigned_type = std::uint32_t;
 };
 template <>
-struct IntType<double> {
+struct IntType<8> {
   using type = std::int64_t;
-};
-template <>
-struct IntType<std::int64_t> {
-  using type = std::int64_t;
-};
-template <>
-struct IntType<std::uint64_t> {
-  using type = std::int64_t;
+  using unsigned_type = std::uint64_t;
 };
 template <class T>
-using IntOf = typename IntType<T>::type;
+using IntOf = typename IntType<sizeof(T)>::type;
+template <class T>
+using UnsignedOf = typename IntType<sizeof(T)>::unsigned_type;  // may overflow
 
 // Of any vector type V of elements T: one register, half of one ...
 template <class V, class T>

@@ -36,7 +36,7 @@ struct Hardsigmoid {
 struct Hardswish {  // -infinity counts as -3
   static __device__ float value(float x, auto...) { return (x < -3 ? -3 : x) * Hardsigmoid::value(x); }
   static __device__ float gradient(float dy, float x, auto...) {
-    return x <= -3 ? 0 : x < 3 ? dy * (x / 3 + 0.5f) : dy;
+    return x <= -3 ? 0 : x >= 3 ? dy : dy * (x / 3 + 0.5f);
   }
 };
 struct Step {
@@ -46,7 +46,7 @@ struct Step {
 struct Elu {
   static __device__ float value(float x, float alpha, auto...) { return x > 0 ? x : alpha * expm1f(x); }
   static __device__ float gradient(float dy, float x, float alpha, auto...) {
-    return x <= 0 ? dy * alpha * expf(x) : dy;
+    return x > 0 ? dy : dy * alpha * expf(x);
   }
 };
 struct Selu {  // Klambauer et al. 2017, equation 14

@@ -1,8 +1,8 @@
 """convolith: CNN primitives as hand-written kernels, under a thin Python layer.
 
 Arrays in, arrays out: `convolith.primitives`; what each means: `convolith.reference`. Networks:
-`convolith.nn`, `optim`, `data`, `models`, `metrics`, `train`, `viz`, with PyTorch's names and
-defaults. Those are imported at first use, so that ``import convolith`` stays quick.
+`convolith.nn`, `optim`, `data`, `models`, `weights`, `metrics`, `train`, `viz`, with PyTorch's
+names and defaults. Those are imported at first use, so that ``import convolith`` stays quick.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         reference,
         train,
         viz,
+        weights,
     )
 
 __version__ = build_info()["version"]
@@ -51,6 +52,7 @@ _SUBMODULES = (
     "reference",
     "train",
     "viz",
+    "weights",
 )
 
 __all__ = [
@@ -82,6 +84,7 @@ __all__ = [
     "tensor",
     "train",
     "viz",
+    "weights",
 ]
 
 

@@ -17,8 +17,10 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 import numpy.typing as npt
 
-_SCALARS = (str, bytes, int, float, bool, type(None))
-_FEW = 64  # entries of a tuple that is gone through, which a pickle may ask for again and again
+# What a pickle may ask for again and again is short: a tuple whose entries are gone through, and
+# texts that are compared.
+_FEW = 64
+_SHORT = 1000
 
 
 class NameRefused(pickle.UnpicklingError):
@@ -225,6 +227,8 @@ class _Machine:
 
     def update(self, items: list[Any]) -> None:
         target = self.stack[-1]
+        if len(items) % 2:
+            raise pickle.UnpicklingError("a key without a value")
         if type(target) is dict:
             set_items(target, zip(items[::2], items[1::2], strict=True))
         elif type(target) is not Note:
@@ -290,9 +294,15 @@ def set_items(target: dict[Any, Any], items: Any) -> None:
     """Put pairs of key and value into `target`; keys are those that are quick to hash."""
     for key, value in items:
         parts = key if type(key) is tuple and len(key) <= _FEW else (key,)
-        if not all(type(part) in _SCALARS for part in parts):
-            raise pickle.UnpicklingError(f"a key that is a {type(key).__name__}")
+        if not all(map(_is_key, parts)):
+            raise pickle.UnpicklingError(f"a {type(key).__name__} that is no key, or a long one")
         target[key] = value
+
+
+def _is_key(value: Any) -> bool:
+    if type(value) in (str, bytes):
+        return len(value) <= _SHORT
+    return type(value) in (int, float, bool, type(None))
 
 
 # NumPy
@@ -341,14 +351,14 @@ class Array(Note):
 
 def numpy_names() -> dict[str, Any]:
     """What stands for the names that an array is pickled with, for one pickle."""
-    encoded: dict[str, bytes] = {}  # a text that comes again is the same bytes again
+    encoded: dict[int, tuple[str, bytes]] = {}  # a text that comes again is the same bytes again
 
     def encode(text: str, encoding: str | bytes) -> bytes:
         if type(text) is not str or encoding not in ("latin1", b"latin1"):
             raise pickle.UnpicklingError("bytes that are no text in latin1")
-        if text not in encoded:
-            encoded[text] = text.encode("latin1")
-        return encoded[text]
+        if id(text) not in encoded:
+            encoded[id(text)] = text, text.encode("latin1")
+        return encoded[id(text)][1]
 
     return {
         "numpy.core.multiarray._reconstruct": Call(Array),

@@ -12,6 +12,7 @@ from convolith import _C, cuda
 _OPTIONAL = (
     ("matplotlib", "pictures", 'pip install "convolith[plot]"'),
     ("PIL", "convolith predict", "pip install pillow"),
+    ("onnx", "convolith export", 'pip install "convolith[onnx]"'),
     ("tensorboardX", "train.TensorBoard", 'pip install "convolith[tensorboard]"'),
 )
 

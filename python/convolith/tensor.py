@@ -33,11 +33,14 @@ from convolith.device import (
 )
 
 Arguments = tuple[Any, ...]
+# Called with a function, its arguments and options, and its outputs.
+Recorder = Callable[["type[Function]", Arguments, Mapping[str, Any], "tuple[Tensor, ...]"], object]
 
 
 class _Mode(threading.local):
     grad = True
     autocast: Mapping[str, Callable[[type[Function], Arguments], Arguments]] = {}  # by device
+    recorder: Recorder | None = None
 
 
 _mode = _Mode()
@@ -61,6 +64,17 @@ def no_grad() -> Iterator[None]:
         yield
     finally:
         _mode.grad = before
+
+
+@contextmanager
+def recorded(recorder: Recorder) -> Iterator[None]:
+    """Show `recorder` every function that this thread applies within the block."""
+    before = _mode.recorder
+    _mode.recorder = recorder
+    try:
+        yield
+    finally:
+        _mode.recorder = before
 
 
 def autocast_arguments(function: type[Function], args: Arguments) -> Arguments:
@@ -140,7 +154,10 @@ class Function:
             node.age = next(_age)
             y.requires_grad = True
             y._node = node
-        return (y, *map(Tensor, others))
+        outputs = (y, *map(Tensor, others))
+        if _mode.recorder is not None:
+            _mode.recorder(cls, args, options, outputs)
+        return outputs
 
 
 class Tensor:

@@ -1,4 +1,4 @@
-"""The command ``convolith``: train, eval, finetune, predict, models, profile, info.
+"""The command ``convolith``: train, eval, finetune, predict, models, export, profile, info.
 
 Exit status: 0, 1 for a failure (one sentence on standard error), 2 for wrong usage, 130 for Ctrl-C.
 """
@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Sequence
 
 import convolith
-from convolith.cli import evaluate, finetune, info, models, predict, profile, train
+from convolith.cli import evaluate, export, finetune, info, models, predict, profile, train
 from convolith.cli.common import INTERRUPTED, complain
 
 __all__ = ["main"]
@@ -57,6 +57,6 @@ def _parser() -> argparse.ArgumentParser:
     version = f"convolith {convolith.__version__}"
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for part in (train, evaluate, finetune, predict, models, profile, info):
+    for part in (train, evaluate, finetune, predict, models, export, profile, info):
         part.add(commands)
     return parser

@@ -28,7 +28,8 @@ def summary(model: nn.Module, input: Input) -> str:
         A table and its totals. FLOPs are those of convolutions and linear layers for this input,
         two for each multiply-add. The field is the side of the square of pixels, or rows x columns,
         that an element of the output sees, padding included (Araujo, Norris and Sim 2019); 'all' is
-        the whole image. Activations are the outputs of all layers.
+        the whole image. Where branches meet it is the largest but that of gates, which see it all.
+        Activations are the outputs of all layers.
 
     Raises
     ------
@@ -54,7 +55,8 @@ def summary(model: nn.Module, input: Input) -> str:
 
 
 def _row(step: Step, field: Field) -> tuple[str, ...]:
-    parameters = sum(p._array.size for p in step.module.parameters()) if step.module else 0
+    own = () if step.module is None else step.module.parameters()
+    parameters = sum(parameter._array.size for parameter in own)
     shapes = " ".join(map(_shape, step.outputs))
     return step.name, step.kind, shapes, f"{parameters:,}", f"{_flops(step):,}", _field(field)
 

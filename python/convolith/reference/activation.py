@@ -176,11 +176,11 @@ def hardswish_backward(dy: Floats, x: Floats, *, out: Floats | None = None) -> F
 
     Notes
     -----
-    dx = 0 where x <= -3, dy * (x / 3 + 1/2) where -3 < x < 3, else dy.
+    dx = 0 where x <= -3, dy where x >= 3, else dy * (x / 3 + 1/2).
     """
     x, dy = float64(x), float64(dy)
     inner = dy * (np.clip(x, -3, 3) / 3 + 0.5)
-    return deliver(np.where(x <= -3, 0.0, np.where(x < 3, inner, dy)), out)
+    return deliver(np.where(x <= -3, 0.0, np.where(x >= 3, dy, inner)), out)
 
 
 @elementwise
@@ -239,10 +239,10 @@ def elu_backward(dy: Floats, x: Floats, alpha: float = 1.0, *, out: Floats | Non
 
     Notes
     -----
-    dx = dy * alpha * exp(x) where x <= 0, else dy.
+    dx = dy where x > 0, else dy * alpha * exp(x).
     """
     x, dy = float64(x), float64(dy)
-    return deliver(np.where(x <= 0, dy * alpha * np.exp(np.minimum(x, 0)), dy), out)
+    return deliver(np.where(x > 0, dy, dy * alpha * np.exp(np.minimum(x, 0))), out)
 
 
 @elementwise

@@ -13,7 +13,7 @@ import numpy as np
 
 from convolith import nn, optim
 from convolith._spelling import did_you_mean
-from convolith.models import CNN, MLP, LeNet5, Perceptron
+from convolith.models import CNN, MLP, LeNet5, Perceptron, model_entry
 from convolith.tensor import Tensor
 from convolith.train.callbacks import (
     AverageWeights,
@@ -30,6 +30,7 @@ from convolith.train.settings import (
     OPTIMIZER_OPTIONS,
     OPTIMIZERS,
     SCHEDULES,
+    WITH_OWN_OPTIONS,
     Settings,
 )
 
@@ -58,16 +59,23 @@ def network(settings: Settings, shape: tuple[int, int, int], classes: int) -> nn
     """The network for images of `shape` (C, H, W), of resolved settings."""
     activation: Any = settings.activation
     c, h, w = shape
+    if settings.model_options and settings.model in WITH_OWN_OPTIONS:
+        names = ", ".join(settings.model_options)
+        raise ValueError(f"model_options: {settings.model} takes none, and {names} came")
     if settings.model == "perceptron":
         return Perceptron(c * h * w, classes)
     if settings.model == "mlp":
         return MLP(c * h * w, settings.widths, classes, activation, settings.dropout or 0.0)
     if settings.model == "cnn":
         return CNN(c, (h, w), classes, activation, settings.dropout or 0.0)
-    if shape != (1, 28, 28):
-        raise ValueError(f"lenet5: the images are {shape}, expected (1, 28, 28)")
-    pool: Any = settings.pool
-    return LeNet5(activation, pool, classes)
+    entry = model_entry(settings.model)
+    if shape != entry.image:
+        raise ValueError(f"{settings.model}: the images are {shape}, expected {entry.image}")
+    if settings.model == "lenet5":
+        pool: Any = settings.pool
+        return LeNet5(activation, pool, classes)
+    given = _checked("model_options", entry.build, settings.model_options, ("num_classes",))
+    return entry.build(num_classes=classes, **given)
 
 
 def optimizer(settings: Settings, model: nn.Module) -> optim.Optimizer:

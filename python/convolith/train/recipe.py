@@ -194,6 +194,12 @@ def load_classifier(
     return model, Normalize(**info["config"]["normalize"]), info
 
 
+def image_shape(info: Mapping[str, Any]) -> tuple[int, int, int]:
+    """(C, H, W) of the images that a checkpoint's network takes; `load_classifier` gave `info`."""
+    c, h, w = info["config"].get("data", _DIGITS)["shape"]
+    return c, h, w
+
+
 def load_settings(path: str | os.PathLike[str]) -> Settings:
     """The settings of the run that wrote a checkpoint; errors are those of `load_classifier`."""
     return _settings(path, load_checkpoint(path)[1])

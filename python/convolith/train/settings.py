@@ -8,14 +8,20 @@ from typing import Any
 from convolith import nn, optim
 from convolith.data.augment.recipes import AUGMENTATIONS as PIPELINES
 from convolith.device import DEVICES, Device
+from convolith.models import registry
 from convolith.models.choices import ACTIVATIONS
 from convolith.optim import lr_scheduler
 from convolith.train import options
 from convolith.train.options import choice, integer, option
 from convolith.train.trainer import PRECISIONS, Precision
 
-MODELS = ("lenet5", "mlp", "cnn", "perceptron")
-
+WITH_OWN_OPTIONS = ("lenet5", "mlp", "cnn", "perceptron")
+OF_CIFAR = tuple(
+    name
+    for name, entry in registry.MODELS.items()
+    if entry.image == (3, 32, 32) and name not in WITH_OWN_OPTIONS
+)
+MODELS = (*WITH_OWN_OPTIONS, *OF_CIFAR)
 
 # Whatever there is can be chosen, but schedules that take functions or other schedules.
 OPTIMIZERS: dict[str, Any] = {
@@ -57,6 +63,9 @@ class Settings:
     """What decides the result of a run, to the bit; each help text says what it is."""
 
     model: str = option("lenet5", choice(MODELS), "the network; default lenet5")
+    model_options: dict[str, Any] = option(
+        {}, options.TABLE, f"of {', '.join(OF_CIFAR)}: what their functions take"
+    )
     activation: str | None = option(
         None, choice(ACTIVATIONS), "default tanh for lenet5, relu for others"
     )

@@ -12,7 +12,7 @@ from convolith.train.files import write_atomically
 
 _SOURCE = (".gv", ".dot")
 _DRAWN = (".svg", ".png", ".pdf")
-_LOOK = {"shape": "box", "style": "rounded", "fontname": "sans-serif", "fontsize": "10"}
+_LOOK = {"style": "rounded", "fontname": "sans-serif", "fontsize": "10"}
 
 
 def architecture(model: nn.Module, input: Input, path: str | os.PathLike[str] | None = None) -> Any:
@@ -48,7 +48,8 @@ def architecture(model: nn.Module, input: Input, path: str | os.PathLike[str] | 
     steps = trace(model, input)
     numbers = {step: str(number) for number, step in enumerate(steps)}
     for step in steps:
-        graph.node(numbers[step], _label(step), **({} if step.name else {"shape": "ellipse"}))
+        shape = "ellipse" if step.module is None else "box"
+        graph.node(numbers[step], _label(step), shape=shape)
         for source in step.sources:
             graph.edge(numbers[source], numbers[step])
     if path is not None:

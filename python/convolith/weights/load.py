@@ -75,8 +75,9 @@ def load_weights(
     strict : bool
         Whether anything missing, unexpected or mismatched is an error.
     rename : callable, or mapping of str to str, optional
-        From a name in the source to the model's; or from how names begin to how they shall begin,
-        of which the longest that fits is taken: ``{"backbone.": "", "head.": "fc."}``.
+        From a name in the source, as `read_weights` gives it, to the model's; or from how names
+        begin to how they shall begin, of which the longest that fits is taken:
+        ``{"backbone.": "", "head.": "fc."}``.
 
     Returns
     -------

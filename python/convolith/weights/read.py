@@ -75,14 +75,14 @@ def _reader(file: BinaryIO, path: str | os.PathLike[str]) -> Callable[[BinaryIO]
     """What reads the format that the file begins as."""
     start = file.read(512)
     file.seek(0, io.SEEK_SET)
+    if start[8:9] == b"{":  # first: the length before it may begin as any of the others
+        return read_safetensors
     if start.startswith(b"PK\x03\x04"):
         return read_zip
     if start.startswith(b"\x80"):
         return read_pickles
     if start[257:262] == b"ustar":
         return read_tar
-    if start[8:9] == b"{":
-        return read_safetensors
     if start.startswith(b"\x89HDF"):
         raise ValueError(f"{path}: an HDF5 file; read_keras reads those that Keras wrote")
     raise ValueError(f"{path}: neither safetensors nor a checkpoint of PyTorch")

@@ -37,11 +37,16 @@ DTYPES = {
 
 
 def read_safetensors(file: BinaryIO) -> Arrays:
-    """The arrays in such a file; bfloat16 becomes float32."""
-    from safetensors import deserialize
+    """The arrays in such a file, in the order of its header; bfloat16 becomes float32."""
+    from safetensors import SafetensorError, deserialize
 
-    entries = deserialize(file.read())  # type: ignore[no-untyped-call]
-    return {name: _array(name, entry) for name, entry in entries}
+    raw = file.read()
+    try:
+        entries = dict(deserialize(raw))  # type: ignore[no-untyped-call]
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
+    header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
+    return {name: _array(name, entries[name]) for name in header if name in entries}
 
 
 def _array(name: str, entry: Mapping[str, Any]) -> npt.NDArray[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from convolith._pickles import Note
 from convolith.weights import bfloat16
 
 Flat = npt.NDArray[Any]
+Order = Literal["<", ">"]
 
 # Elements that a tensor may have beyond those of its storage, by strides of 0: an expanded constant
 # is honest, a terabyte behind four bytes is not.
@@ -64,19 +65,18 @@ class Storage(Note):
     count : int
         Of numbers.
     read : callable
-        Returns the bytes, (n,) uint8 in memory that nobody else has, in the order of the machine
-        that wrote them.
-    big : bool
-        Whether that machine was big-endian.
+        Returns the bytes, (n,) uint8 in memory that nobody else has.
+    order : {'<', '>'}
+        Whether the machine that wrote them was little- or big-endian.
     """
 
     def __init__(
-        self, dtype: DType, count: int, read: Callable[[], Flat], big: bool = False
+        self, dtype: DType, count: int, read: Callable[[], Flat], order: Order = "<"
     ) -> None:
         self.dtype = dtype
         self.count = _natural(count, "a storage's size")
         self.read = read
-        self.big = big
+        self.order = order
         self.done: dict[str, Flat] = {}
 
     def flat(self, dtype: str) -> Flat:
@@ -91,9 +91,8 @@ class Storage(Note):
         raw = self.read()
         if raw.size < size:
             raise ValueError(f"a storage of {size} bytes has only {raw.size}")
-        numbers = raw[: size // kind.itemsize * kind.itemsize].view(kind)
-        if self.big:
-            numbers = numbers.byteswap()
+        whole = raw[: size // kind.itemsize * kind.itemsize]
+        numbers: Flat = whole.view(kind.newbyteorder(self.order)).astype(kind, copy=False)
         if dtype == "bfloat16":
             return bfloat16.to_float32(numbers)
         return numbers != 0 if dtype == "bool" else numbers
@@ -103,7 +102,7 @@ class Part(Storage):
     """`count` numbers of the storage `whole`, from number `offset` on."""
 
     def __init__(self, whole: Storage, offset: int, count: int) -> None:
-        super().__init__(whole.dtype, count, whole.read, whole.big)
+        super().__init__(whole.dtype, count, whole.read, whole.order)
         self.whole = whole
         self.offset = _natural(offset, "an offset")
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from convolith import _pickles
-from convolith.weights.tensors import DType, Storage
+from convolith.weights.tensors import DType, Order, Storage
 from convolith.weights.torch_names import torch_names
 from convolith.weights.tree import named_arrays
 
@@ -30,15 +30,15 @@ def read_zip(file: BinaryIO) -> Arrays:
         members = {info.filename: info for info in archive.infolist()}
         folder = _folder(members)
         _check_stored(members, file)
-        order = f"{folder}byteorder"
-        big = order in members and archive.read(order).strip() == b"big"
+        named = f"{folder}byteorder"
+        order: Order = ">" if named in members and archive.read(named).strip() == b"big" else "<"
         storages: dict[str, Storage] = {}
 
         def reference(identity: Any) -> Storage:
             dtype, key, count = storage_id(identity)
             if key not in storages:
                 name = f"{folder}data/{key}"
-                storages[key] = Storage(dtype, count, lambda: _bytes(archive, members[name]), big)
+                storages[key] = Storage(dtype, count, lambda: _bytes(archive, members[name]), order)
             return storages[key]
 
         program = io.BytesIO(archive.read(f"{folder}data.pkl"))
@@ -48,7 +48,7 @@ def read_zip(file: BinaryIO) -> Arrays:
 def storage_id(identity: Any) -> tuple[DType, str, int]:
     """Dtype, key and count of a storage, from its persistent id."""
     kind, dtype, key, _, count = identity[:5]
-    if kind != "storage" or type(dtype) is not DType or type(key) is not str:
+    if kind != "storage" or type(dtype) is not DType or type(key) is not str or len(key) > 100:
         raise ValueError("it refers to something that is no storage")
     return dtype, key, count
 
