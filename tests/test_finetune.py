@@ -190,7 +190,7 @@ def test_predict_with_a_checkpoint_of_something_else(capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit) as caught:
         main(["predict", digits, "pictures/blue/00.png", "--top", "2"])
     assert caught.value.code == 2
-    assert "are not for checkpoints that read digits" in capsys.readouterr().err
+    assert "are not for a checkpoint that reads digits" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["predict", digits, "pictures/blue/00.png", "pictures/blue/01.png"])
     assert "reads one digit at a time" in capsys.readouterr().err

@@ -325,6 +325,24 @@ def test_predict_draws_maps(files: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "two pictures are named one" in capsys.readouterr().err
 
 
+def test_predict_with_an_option_of_the_network(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """GoogLeNet's torchvision weights expect images in [-1, 1]."""
+    model = get_model("googlenet", transform_input=True, num_classes=10).eval()
+    save_weights(model, files / "weights.safetensors")
+    command = [*NAMED, "one.png", "--size", "64", "--json", "--model", "googlenet"]
+    assert main([*command, "--model-option", "transform_input=true"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    logits = model(Tensor(data.ImageNetTransform(64)(files / "one.png")[None])).numpy()[0]
+    best = row["classes"][0]
+    assert best["index"] == logits.argmax()
+    expected = 1 / np.exp(logits - logits.max()).sum()
+    assert best["probability"] == pytest.approx(expected, abs=1e-6)
+    assert main([*command, "--model-option", "transform=true"]) == 1
+    assert "unexpected keyword argument 'transform'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -354,7 +372,10 @@ def test_predict_fails_in_one_sentence(
     ("arguments", "words"),
     [
         (["predict", "--weights", "x", "one.png"], "--model says which"),
-        (["predict", "x", "one.png", "--model", "resnet20"], "--model: --model, --classes"),
+        (
+            ["predict", "x", "one.png", "--model", "resnet20"],
+            "--model: such options go with",
+        ),
         ([*PREDICT, "one.png", "--top", "0"], "argument --top: 0 is not at least 1"),
     ],
 )

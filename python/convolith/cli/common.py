@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from convolith.train.options import Kind, integer
+from convolith.train.options import TABLE, Kind, integer
 
 INTERRUPTED = 130
 
@@ -45,3 +45,20 @@ def command(commands: Any, name: str, run: Any, purpose: str, example: str) -> A
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     parser.set_defaults(run=run, usage_error=parser.error)
     return parser
+
+
+def add_model_option(parser: Any) -> None:
+    """The argument with options of a network."""
+    parser.add_argument(
+        "--model-option",
+        type=typed(TABLE),
+        action="append",
+        metavar="NAME=VALUE",
+        help="of the network; torchvision's weights for googlenet and inception_v3 need "
+        "transform_input=true; may be repeated",
+    )
+
+
+def joined(tables: Sequence[dict[str, Any]] | None) -> dict[str, Any]:
+    """The entries of all `tables`."""
+    return {name: value for table in tables or () for name, value in table.items()}

@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import convolith
-from convolith.cli.common import INTERRUPTED, command, complain, positive_int, typed
+from convolith.cli.common import (
+    INTERRUPTED,
+    add_model_option,
+    command,
+    complain,
+    joined,
+    positive_int,
+    typed,
+)
 from convolith.train import BEST, LAST, finetune
 from convolith.train.checkpoint import load_checkpoint
 from convolith.train.files import writable_directory, write_atomically
@@ -43,6 +51,7 @@ def add(commands: Any) -> None:
         metavar="NAME",
         help=f"the network that the weights are for; default {_DEFAULTS['model']}",
     )
+    add_model_option(parser)
     parser.add_argument(
         "--freeze",
         nargs="*",
@@ -74,7 +83,8 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, and write what came of it."""
-    given = {f.name: getattr(args, f.name) for f in fields(Settings)}
+    given: dict[str, Any] = {f.name: getattr(args, f.name, None) for f in fields(Settings)}
+    given["model_options"] = joined(args.model_option)
     given = {name: value for name, value in given.items() if value is not None}
     if "freeze" in given:
         given["freeze"] = tuple(given["freeze"])

@@ -12,7 +12,7 @@ import numpy as np
 
 import convolith
 from convolith import viz
-from convolith.cli.common import command, positive_int
+from convolith.cli.common import add_model_option, command, joined, positive_int
 from convolith.data import load_digit_image
 from convolith.data.imagenet import Interpolation
 from convolith.train import LAST, recipe
@@ -21,7 +21,13 @@ from convolith.train.classifier import CONFIG, Classifier, load_classifier, pret
 
 _TOP = 5
 _PICTURES = ("top", "json", "cam", "occlusion")  # options that digits do not have
-_FOREIGN = ("model", "classes", "size", "interpolation")  # options that go with --weights
+_FOREIGN = (
+    "model",
+    "model_option",
+    "classes",
+    "size",
+    "interpolation",
+)  # options that go with --weights
 
 
 def add(commands: Any) -> None:
@@ -43,6 +49,7 @@ def add(commands: Any) -> None:
         "any size, grey or colour, of digits dark on light or light on dark",
     )
     parser.add_argument("--model", metavar="NAME", help="of the network: see convolith models")
+    add_model_option(parser)
     parser.add_argument(
         "--weights",
         type=Path,
@@ -90,24 +97,35 @@ def run(args: argparse.Namespace) -> int:
     elif args.model is None:
         args.usage_error("--weights are those of a network: --model says which")
     if checkpoint is None:
-        names = None if args.classes is None else args.classes.read_text("utf-8").splitlines()
-        scaling: Interpolation = args.interpolation or "bilinear"
-        _name(args, pretrained(args.model, args.weights, names, args.size, scaling), images)
+        _name(args, _pretrained(args), images)
     elif CONFIG in load_checkpoint(checkpoint)[1].get("config", {}):
         _name(args, load_classifier(checkpoint), images)
     else:
-        _refuse(args, _PICTURES, "are not for checkpoints that read digits")
+        _refuse(args, _PICTURES, "are not for a checkpoint that reads digits")
         if len(images) > 1:
             args.usage_error(f"{checkpoint} reads one digit at a time")
         _read_digit(checkpoint, images[0])
     return 0
 
 
+def _pretrained(args: argparse.Namespace) -> Classifier:
+    names = None if args.classes is None else args.classes.read_text("utf-8").splitlines()
+    return pretrained(
+        args.model,
+        args.weights,
+        names,
+        args.size,
+        args.interpolation or "bilinear",
+        **joined(args.model_option),
+    )
+
+
 def _refuse(args: argparse.Namespace, options: tuple[str, ...], why: str) -> None:
     """Wrong usage, if one of these is given."""
-    given = [f"--{name}" for name in options if getattr(args, name) is not None]
+    given = [name for name in options if getattr(args, name) is not None]
     if given:
-        args.usage_error(f"{', '.join(given)}: {', '.join('--' + n for n in options)} {why}")
+        named = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        args.usage_error(f"{named}: such options {why}")
 
 
 def _name(args: argparse.Namespace, classifier: Classifier, images: list[Path]) -> None:

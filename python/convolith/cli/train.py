@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import convolith
-from convolith.cli.common import INTERRUPTED, command, complain, typed
+from convolith.cli.common import INTERRUPTED, command, complain, joined, typed
 from convolith.cli.evaluate import print_score
 from convolith.models import summary
 from convolith.train import BEST, LAST, build, recipe
@@ -75,7 +75,7 @@ def _given(args: argparse.Namespace) -> dict[str, Any]:
     given = {name: getattr(args, name) for name in _OPTIONS if hasattr(args, name)}
     for name, value in given.items():
         if _OPTIONS[name].metadata["kind"] is TABLE:
-            given[name] = {key: part for table in value for key, part in table.items()}
+            given[name] = joined(value)
     return given
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,12 +35,15 @@ class Classifier:
     model : Module
     transform : ImageNetTransform
     classes : list of str
+    options : dict
+        What the network's function was called with.
     """
 
     name: str
     model: Module
     transform: ImageNetTransform
     classes: list[str]
+    options: dict[str, Any]
 
     def probabilities(self, image: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """Of each class (classes), of a picture that went through `transform`."""
@@ -51,7 +54,12 @@ class Classifier:
     @property
     def config(self) -> dict[str, Any]:
         """What `load_classifier` has to find in a checkpoint, under "classifier"."""
-        return {"model": self.name, "transform": vars(self.transform), "classes": self.classes}
+        return {
+            "model": self.name,
+            "options": self.options,
+            "transform": vars(self.transform),
+            "classes": self.classes,
+        }
 
 
 def pretrained(
@@ -60,6 +68,7 @@ def pretrained(
     classes: Sequence[str] | None = None,
     size: int | None = None,
     interpolation: Interpolation = "bilinear",
+    **options: Any,
 ) -> Classifier:
     """A network by its name with weights from a file, in evaluation mode.
 
@@ -75,6 +84,9 @@ def pretrained(
         Of the pictures; that of the registry if not given.
     interpolation : str
         See `ImageNetTransform`.
+    **options
+        For `models.get_model`: torchvision's weights for GoogLeNet and Inception v3 need
+        ``transform_input=True``.
 
     Returns
     -------
@@ -88,19 +100,19 @@ def pretrained(
     OSError
         If the weights cannot be read.
     """
-    transform = ImageNetTransform(size or image_size(name), interpolation=interpolation)
-    model = load_network(name, weights)
+    transform = ImageNetTransform(image_size(name, size), interpolation=interpolation)
+    model = load_network(name, weights, options)
     names = imagenet_classes() if classes is None else list(classes)
     outputs = len(find_head(model)[1].weight)
     if len(names) != outputs:
         raise ValueError(
             f"{weights}: weights for {outputs} classes, and there are {len(names)} names"
         )
-    return Classifier(name, model, transform, names)
+    return Classifier(name, model, transform, names, options)
 
 
-def image_size(name: str) -> int:
-    """Height and width of the pictures that the network `name` is meant for.
+def image_size(name: str, size: int | None = None) -> int:
+    """`size`, or if not given height and width of what the network `name` is meant for.
 
     Raises
     ------
@@ -110,25 +122,25 @@ def image_size(name: str) -> int:
     channels, height, _ = model_entry(name).image
     if channels != 3:
         raise ValueError(f"{name}: it is for images of {channels} channel, and pictures have 3")
-    return height
+    return size or height
 
 
-def load_network(name: str, weights: str | os.PathLike[str]) -> Module:
+def load_network(name: str, weights: str | os.PathLike[str], options: Mapping[str, Any]) -> Module:
     """The network `name` with weights from a file, for as many classes as they are for.
 
     In evaluation mode; errors are those of `pretrained`.
     """
     arrays = read_weights(weights)
-    model = get_model(name).eval()
+    model = get_model(name, **options)
     head, layer = find_head(model)
     outputs = len(arrays.get(f"{head}.weight", layer.weight))
     if outputs != len(layer.weight):
-        replace_head(model, outputs)
+        model = get_model(name, **{**options, "num_classes": outputs})
     try:
         load_weights(model, arrays)
     except ValueError as error:
         raise ValueError(f"{weights}: {error}") from error
-    return model
+    return model.eval()
 
 
 def load_classifier(path: str | os.PathLike[str]) -> Classifier:
@@ -151,8 +163,8 @@ def load_classifier(path: str | os.PathLike[str]) -> Classifier:
     if CONFIG not in info.get("config", {}):
         raise ValueError(f"{path}: a checkpoint of convolith, but not of `convolith finetune`")
     config = info["config"][CONFIG]
-    model = get_model(config["model"]).eval()
+    model = get_model(config["model"], **config["options"]).eval()
     replace_head(model, len(config["classes"]))
     load_arrays(model, {**arrays, **averages(arrays)}, path)
     transform = ImageNetTransform(**config["transform"])
-    return Classifier(config["model"], model, transform, config["classes"])
+    return Classifier(config["model"], model, transform, config["classes"], config["options"])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -37,6 +38,8 @@ class Settings:
         The file of weights, and the folder with a folder of pictures for each class.
     model : str
         The network that the weights are for.
+    model_options : dict
+        For `models.get_model`, such as ``{"transform_input": True}``.
     freeze : tuple of str, optional
         Patterns of parameters that stay as they are, see `nn.utils.freeze`; all but those of the
         new head if not given.
@@ -55,6 +58,7 @@ class Settings:
     weights: str
     data: str
     model: str = "mobilenet_v2"
+    model_options: dict[str, Any] = field(default_factory=dict)
     freeze: tuple[str, ...] | None = None
     epochs: int = 20
     batch_size: int = 16
@@ -119,14 +123,15 @@ def prepare(
         If weights or pictures cannot be used.
     """
     convolith.manual_seed(settings.seed)
-    transform = ImageNetTransform(settings.size or image_size(settings.model))
+    transform = ImageNetTransform(image_size(settings.model, settings.size))
     folder = ImageFolder(settings.data, transform=transform)
     seen, aside = train_test_split(folder, settings.validation, folder.labels, settings.seed)
     _check_split(settings, folder, seen, aside)
-    model = load_network(settings.model, settings.weights)
+    model = load_network(settings.model, settings.weights, settings.model_options)
     head = replace_head(model, len(folder.classes))
     _freeze(model, head, settings.freeze)
-    classifier = Classifier(settings.model, model, transform, folder.classes)
+    options = settings.model_options
+    classifier = Classifier(settings.model, model, transform, folder.classes, options)
     training = DataLoader(seen, settings.batch_size, shuffle=True)
     validation = DataLoader(aside, settings.batch_size)
     if settings.augment:
