@@ -352,7 +352,7 @@ def test_predict_with_an_option_of_the_network(
         (["predict", "--model", "resnet18", *PREDICT[3:], "one.png"], "do not fit ResNet: "),
         (["predict", "--model", "resnet2", *PREDICT[3:], "one.png"], "there is no 'resnet2'; did"),
         (
-            ["predict", "--model", "lenet5", *PREDICT[3:], "one.png"],
+            ["predict", "--model", "lenet5", *PREDICT[3:], "x.png", "--size", "9"],
             "lenet5: it is for images of 1",
         ),
         ([*PREDICT[:3], "--weights", "names.txt", "one.png"], "names.txt: neither safetensors nor"),
