@@ -133,7 +133,8 @@ def global_lp_pool(node: Node, x: Tensor) -> Tensor:
     """Over everything but N and C."""
     plane = _unsigned(node, _plane(x))
     H, W = plane.shape[2:]
-    return F.lp_pool2d(plane, _norm(node), (H, W)).reshape(_one_each(x))
+    y: Tensor = F.lp_pool2d(plane, _norm(node), (H, W)).reshape(_one_each(x))
+    return y
 
 
 def _plane(x: Tensor) -> Tensor:
