@@ -111,7 +111,7 @@ class Backend(base.Backend):
         latest = onnx.defs.onnx_opset_version()
         opset = onnx.helper.make_opsetid("", kwargs.get("opset_version", latest))
         model = onnx.helper.make_model(graph, opset_imports=[opset])
-        return cls.run_model(model, given, device)
+        return cls.run_model(onnx.shape_inference.infer_shapes(model), given, device)
 
     @classmethod
     def supports_device(cls, device: str) -> bool:

@@ -13,7 +13,7 @@ from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, numpy_helpe
 
 from convolith.device import Array
 from convolith.onnx.operators import OPERATORS, Node
-from convolith.onnx.operators.sources import FLOATS, INTEGERS
+from convolith.onnx.operators.sources import FLOATS, INTEGERS, type_name
 
 OPSETS = range(7, onnx.defs.onnx_opset_version() + 1)
 
@@ -93,8 +93,10 @@ def check_wiring(model: ModelProto, label: str) -> None:
     if graph.sparse_initializer:
         raise ValueError(f"onnx: {label} has sparse initializers: not supported")
     for value in graph.input:
-        if not value.type.HasField("tensor_type"):
-            raise ValueError(f"onnx: {label}: its input {value.name!r} is no tensor: not supported")
+        kind = value.type.tensor_type.elem_type  # 0 if it is no tensor
+        if kind not in FLOATS and kind not in INTEGERS:
+            what = f"of {type_name(kind)}" if kind else "no tensor"
+            raise ValueError(f"onnx: {label}: its input {value.name!r} is {what}: not supported")
     made = {value.name for value in (*graph.input, *graph.initializer)}
     later = {name for node in graph.node for name in node.output}
     for proto in graph.node:
@@ -149,8 +151,7 @@ def read_array(proto: TensorProto, name: str) -> Array:
         If their type has no place here, or they are not as many as the shape says.
     """
     if proto.data_type not in FLOATS and proto.data_type not in INTEGERS:
-        kind = TensorProto.DataType.Name(proto.data_type)
-        raise ValueError(f"onnx: {name!r} is of type {kind}: not supported")
+        raise ValueError(f"onnx: {name!r} is of {type_name(proto.data_type)}: not supported")
     if proto.data_location == TensorProto.EXTERNAL:
         raise ValueError(
             f"onnx: the numbers of {name!r} are in another file; load the model by its path"

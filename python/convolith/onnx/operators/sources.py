@@ -31,10 +31,15 @@ INTEGERS: dict[int, np.dtype[Any]] = {
 }
 
 
+def type_name(kind: int) -> str:
+    """ONNX's name of a type; 0 is none."""
+    names: dict[int, str] = {value: name for name, value in TensorProto.DataType.items()}
+    return names.get(kind, f"type {kind}")
+
+
 def _unknown_type(node: Node) -> str | None:
     kind = node.get("to")
-    known = kind in FLOATS or kind in INTEGERS
-    return None if known else f"to {TensorProto.DataType.Name(kind)}"
+    return None if kind in FLOATS or kind in INTEGERS else f"to {type_name(kind)}"
 
 
 @operator("Cast", refuses=_unknown_type)
