@@ -126,7 +126,7 @@ class Graph(Module):
     def _compute(self, node: Node, inputs: list[Value | None]) -> tuple[Value, ...]:
         try:
             result = OPERATORS[node.operator].compute(node, *inputs)
-        except TypeError as error:
+        except (TypeError, AttributeError) as error:  # the latter of an array for a tensor
             raise TypeError(f"onnx: {self.name}: {node}: {error}") from error
         except (ValueError, ArithmeticError, LookupError, MemoryError) as error:
             raise ValueError(f"onnx: {self.name}: {node}: {error}") from error

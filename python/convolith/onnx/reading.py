@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -80,11 +81,19 @@ def check_operators(model: ModelProto, label: str) -> None:
             faults[f"{proto.domain}:{node}"] = None
         elif node.operator not in OPERATORS:
             faults[str(node)] = None
-        elif reason := OPERATORS[node.operator].refuses(node):
+        elif reason := _reason(node):
             kind, place = str(node).split(" ", 1)
             faults[f"{kind} {reason} {place}"] = None
     if faults:
         raise ValueError(f"onnx: {label} needs {', '.join(faults)}: not supported")
+
+
+def _reason(node: Node) -> str | None:
+    """Why a node of a supported operator is not supported."""
+    try:
+        return OPERATORS[node.operator].refuses(node)
+    except TypeError:
+        return None  # an attribute of another type, which onnx's own check will name
 
 
 def check_wiring(model: ModelProto, label: str) -> None:
@@ -92,6 +101,9 @@ def check_wiring(model: ModelProto, label: str) -> None:
     graph = model.graph
     if graph.sparse_initializer:
         raise ValueError(f"onnx: {label} has sparse initializers: not supported")
+    _check_text(value.name for value in (*graph.input, *graph.output, *graph.initializer))
+    if not graph.output:
+        raise ValueError(f"onnx: {label} has no outputs")
     for value in graph.input:
         kind = value.type.tensor_type.elem_type  # 0 if it is no tensor
         if kind not in FLOATS and kind not in INTEGERS:
@@ -118,8 +130,16 @@ def read_node(proto: NodeProto, opset: int, values: bool = True) -> Node:
         attribute.name: _attribute(attribute) if values or not _holds_tensor(attribute) else None
         for attribute in proto.attribute
     }
-    names = (tuple(proto.input), tuple(proto.output))
-    return Node(proto.op_type, proto.name, *names, attributes, opset)
+    inputs, outputs = tuple(proto.input), tuple(proto.output)
+    _check_text((proto.op_type, proto.name, *inputs, *outputs, *attributes))
+    return Node(proto.op_type, proto.name, inputs, outputs, attributes, opset)
+
+
+def _check_text(names: Iterable[Any]) -> None:
+    """Broken text comes as bytes."""
+    for name in names:
+        if not isinstance(name, str):
+            raise ValueError(f"onnx: a name is {name!r}, which is no text")
 
 
 def _holds_tensor(attribute: AttributeProto) -> bool:

@@ -62,7 +62,7 @@ def hard_sigmoid(node: Node, x: Tensor) -> Tensor:
 @operator("ThresholdedRelu")
 def thresholded_relu(node: Node, x: Tensor) -> Tensor:
     """x where it is above alpha, else 0."""
-    return where(x.numpy() > node.get("alpha", 1.0), x, Tensor(np.zeros((), x.dtype)))
+    return where(np.asarray(x) > node.get("alpha", 1.0), x, Tensor(np.zeros((), x.dtype)))
 
 
 @operator("PRelu")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from convolith.nn import functional as F
 from convolith.onnx.operators.table import Node, bounded, operator
-from convolith.onnx.operators.windows import beyond_images, halves, image, like, windows
+from convolith.onnx.operators.windows import beyond_images, halves, image, like, sliding, windows
 from convolith.tensor import Tensor
 
 
 @operator("Conv", refuses=beyond_images)
 def conv(node: Node, x: Tensor, w: Tensor, bias: Tensor | None = None) -> Tensor:
     """Pads may differ from side to side."""
-    over = windows(node, x.shape, w.shape[2:])
+    over = sliding(node, x.shape, w.shape[2:])
     bounded((x.shape[0], w.shape[0], *over.outputs()))
     group = node.get("group", 1)
     arrays = (image(x), image(w), bias)

@@ -10,7 +10,7 @@ from convolith.device import Array
 from convolith.nn import functional as F
 from convolith.onnx.operators.arithmetic import absolute
 from convolith.onnx.operators.table import Node, Value, bounded, ints, operator
-from convolith.onnx.operators.windows import Windows, beyond_images, image, like, windows
+from convolith.onnx.operators.windows import Windows, beyond_images, image, like, sliding, windows
 from convolith.tensor import Tensor
 
 
@@ -28,7 +28,7 @@ def _padded(x: Tensor, over: Windows, ceil: bool, value: float) -> Tensor:
 @operator("MaxPool", refuses=beyond_images)
 def max_pool(node: Node, x: Tensor) -> Any:
     """The second output are positions in the whole of x, row-major or column-major by plane."""
-    over = windows(node, x.shape, node.get("kernel_shape"))
+    over = sliding(node, x.shape, node.get("kernel_shape"))
     ceil = bool(node.get("ceil_mode", 0))
     sizes = (over.kernel, over.stride)
     if _within_half(over):
@@ -72,7 +72,7 @@ def max_unpool(node: Node, x: Tensor, where: Array, shape: Value | None = None) 
 @operator("AveragePool", refuses=beyond_images)
 def average_pool(node: Node, x: Tensor) -> Tensor:
     """Padding counts if the file says so; what ceil_mode cuts off a window never does."""
-    over = windows(node, x.shape, node.get("kernel_shape"))
+    over = sliding(node, x.shape, node.get("kernel_shape"))
     ceil, counts = bool(node.get("ceil_mode", 0)), bool(node.get("count_include_pad", 0))
     if _within_half(over) and over.dilation == (1, 1):
         y = F.avg_pool2d(image(x), over.kernel, over.stride, over.padding, ceil, counts)
@@ -97,7 +97,7 @@ def _any_average(x: Tensor, over: Windows, ceil: bool, counts: bool) -> Tensor:
 @operator("LpPool", refuses=lambda node: beyond_images(node) or _dilated(node))
 def lp_pool(node: Node, x: Tensor) -> Tensor:
     """Of magnitudes, whatever the norm."""
-    over = windows(node, x.shape, node.get("kernel_shape"))
+    over = sliding(node, x.shape, node.get("kernel_shape"))
     padded = _padded(image(x), over, bool(node.get("ceil_mode", 0)), 0.0)
     return like(F.lp_pool2d(_unsigned(node, padded), _norm(node), over.kernel, over.stride), x)
 
@@ -125,7 +125,8 @@ def global_average_pool(node: Node, x: Tensor) -> Tensor:
 @operator("GlobalMaxPool")
 def global_max_pool(node: Node, x: Tensor) -> Tensor:
     """Over everything but N and C."""
-    return F.global_max_pool2d(_plane(x)).reshape(_one_each(x))
+    y: Tensor = F.global_max_pool2d(_plane(x)).reshape(_one_each(x))
+    return y
 
 
 @operator("GlobalLpPool")

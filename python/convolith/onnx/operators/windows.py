@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -105,6 +105,23 @@ def windows(node: Node, shape: tuple[int, ...], kernel: Sequence[int]) -> Window
     top, bottom, left, right = fitted.padding
     bounded((*shape[:2], fitted.size[0] + top + bottom, fitted.size[1] + left + right))
     return fitted
+
+
+def sliding(node: Node, shape: tuple[int, ...], kernel: Sequence[int]) -> Windows:
+    """The same for windows over `shape`, which fit; a step out of the image may be any longer."""
+    over = windows(node, shape, kernel)
+    top, bottom, left, right = over.padding
+    height, width = over.size[0] + top + bottom, over.size[1] + left + right
+    if over.span(0) > height or over.span(1) > width:
+        raise ValueError(
+            f"a window of {over.span(0)} x {over.span(1)} is larger than "
+            f"the padded input of {height} x {width}"
+        )
+    return replace(
+        over,
+        stride=(min(over.stride[0], height), min(over.stride[1], width)),
+        dilation=(min(over.dilation[0], height), min(over.dilation[1], width)),
+    )
 
 
 def _rows(values: Sequence[int], row: int) -> Pair:
