@@ -15,7 +15,7 @@ import pytest
 onnx = pytest.importorskip("onnx")
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper  # noqa: E402
 
-from convolith import Tensor, nn, optim  # noqa: E402
+from convolith import Tensor, nn, no_grad, optim  # noqa: E402
 from convolith.nn import functional as F  # noqa: E402
 from convolith.onnx import Backend, load, prepare  # noqa: E402
 from convolith.onnx.operators import OPERATORS  # noqa: E402
@@ -416,6 +416,9 @@ def test_graphs_that_cannot_be_run() -> None:
     assert "has opset 99, expected 7 to" in refused(model(relu, {"x": [1]}, opset=99))
     twice = [*relu, node("Tanh", ["x"], ["y"])]
     assert "y" in refused(model(twice, {"x": [1]}))
+    assert "has no outputs" in refused(model(relu, {"x": [1]}, []))
+    text = model(relu, {"x": [1]}).SerializeToString().replace(b"Relu", b"R\xff\xffu")
+    assert "which is no text" in refused(ModelProto.FromString(text))
     newer = model(relu, {"x": [1]})
     newer.ir_version = 99
     assert "99" in refused(newer)
@@ -487,6 +490,22 @@ def test_values_that_would_fill_memory(name: str) -> None:
     assert "more than 268435456 elements" in said
 
 
+@pytest.mark.parametrize("name", ["MaxPool", "AveragePool", "LpPool"])
+def test_steps_that_leave_the_image_at_once(name: str) -> None:
+    x = normal(1, 1, 4, 5)
+    near, far = (
+        load(
+            model(
+                [helper.make_node(name, ["x"], ["y"], kernel_shape=[2, 2], strides=[1, step])],
+                {"x": [1, 1, 4, 5]},
+            )
+        )(x)
+        for step in (5, 2**62)
+    )
+    assert far.shape == (1, 1, 3, 1)
+    np.testing.assert_array_equal(far.numpy(), near.numpy())
+
+
 def test_wrong_inputs_name_the_node() -> None:
     net = load(small())
     with pytest.raises(ValueError, match=r"net takes 1 inputs \(x\), got 2"):
@@ -501,6 +520,27 @@ def test_indices_outside_are_refused() -> None:
     gather = helper.make_node("Gather", ["x", "i"], ["y"], "g")
     said = refused(model([gather], {"x": [3]}, initializers={"i": np.array([7])}), normal(3))
     assert "Gather (node 'g')" in said
+
+
+# Whole networks of the onnx package; all weights are equal, to keep the files small
+
+NETWORKS = (
+    "bvlc_alexnet densenet121 inception_v1 inception_v2 resnet50 shufflenet squeezenet zfnet512"
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NETWORKS.split())
+def test_networks_of_the_onnx_package(name: str) -> None:
+    folder = Path(onnx.__file__).parent / "backend/test/data/light"
+    if not (folder / f"light_{name}.onnx").exists():
+        pytest.skip("this onnx comes without networks")
+    net = load(folder / f"light_{name}.onnx")
+    x = np.arange(3 * 224 * 224, dtype=np.float32).reshape(1, 3, 224, 224) / (3 * 224 * 224)
+    expected = TensorProto.FromString((folder / f"light_{name}_output_0.pb").read_bytes())
+    with no_grad():
+        y = net(x).numpy()
+    np.testing.assert_allclose(y, numpy_helper.to_array(expected), rtol=1e-3)
 
 
 # onnx's interface

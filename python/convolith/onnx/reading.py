@@ -33,9 +33,7 @@ def read_model(path: str | os.PathLike[str]) -> ModelProto:
         model.ParseFromString(path.read_bytes())
     except DecodeError as error:
         raise ValueError(f"onnx: {path.name} is no ONNX file, or a part of one") from error
-    check_operators(model, path.name)
-    check_wiring(model, path.name)
-    _check(str(path), path.name)
+    check_model(model, path.name, path)
     try:
         onnx.load_external_data_for_model(model, str(path.parent))
     except (onnx.checker.ValidationError, ValueError, OSError) as error:
@@ -43,17 +41,15 @@ def read_model(path: str | os.PathLike[str]) -> ModelProto:
     return model
 
 
-def check_model(model: ModelProto, label: str) -> None:
-    """Raise ValueError if the model is not one that can be run."""
+def check_model(model: ModelProto, label: str, path: Path | None = None) -> None:
+    """Raise ValueError if the model cannot be run, or breaks onnx's own rules.
+
+    With its path these are looked at as well: where the files of its weights may lie.
+    """
     check_operators(model, label)
     check_wiring(model, label)
-    _check(model, label)
-
-
-def _check(model: ModelProto | str, label: str) -> None:
-    """By onnx's own rules; of a path it looks at the files of the weights, too."""
     try:
-        onnx.checker.check_model(model)
+        onnx.checker.check_model(model if path is None else str(path))
     except (onnx.checker.ValidationError, ValueError) as error:
         raise ValueError(f"onnx: {label}: {_sentence(error)}") from error
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from convolith.nn import functional as F
 from convolith.onnx.operators.table import Node, bounded, operator
-from convolith.onnx.operators.windows import beyond_images, halves, image, like, sliding, windows
+from convolith.onnx.operators.windows import (
+    beyond_images,
+    halves,
+    image,
+    like,
+    rows,
+    sliding,
+    windows,
+)
 from convolith.tensor import Tensor
 
 
@@ -21,34 +29,23 @@ def conv(node: Node, x: Tensor, w: Tensor, bias: Tensor | None = None) -> Tensor
 @operator("ConvTranspose", refuses=beyond_images)
 def conv_transpose(node: Node, x: Tensor, w: Tensor, bias: Tensor | None = None) -> Tensor:
     """`output_shape`, and 'same', make the padding."""
-    axes = len(x.shape) - 2
     over = windows(node, x.shape, w.shape[2:])
-    extra = node.get("output_padding", [0] * axes)
+    more = rows(node.get("output_padding", [0] * (x.ndim - 2)), 0)
     before, after = list(over.before), list(over.after)
-    wanted = _wanted(node, x)
     full = [
-        (n - 1) * step + over.span(axis)
-        for axis, (n, step) in enumerate(zip(image(x).shape[2:], over.stride, strict=True))
+        (n - 1) * step + over.span(axis) + m
+        for axis, (n, step, m) in enumerate(zip(over.size, over.stride, more, strict=True))
     ]
-    more = [0, *extra] if axes == 1 else list(extra)
+    wanted = _wanted(node, x)
     if wanted is not None:
-        size = [1, *wanted] if axes == 1 else wanted
-        totals = [n + m - w for n, m, w in zip(full, more, size, strict=True)]
-        more = [m + max(-total, 0) for m, total in zip(more, totals, strict=True)]
-        clipped = [max(total, 0) for total in totals]
-        before, after = halves(clipped, node.get("auto_pad") == "SAME_UPPER")
+        totals = [n - size for n, size in zip(full, rows(wanted, 1), strict=True)]
+        before, after = halves([max(n, 0) for n in totals], node.get("auto_pad") == "SAME_UPPER")
+        more = (more[0] + max(-totals[0], 0), more[1] + max(-totals[1], 0))
     group = node.get("group", 1)
-    bounded((x.shape[0], w.shape[1] * group, *(n + m for n, m in zip(full, more, strict=True))))
-    y = F.conv_transpose2d(
-        image(x),
-        image(w),
-        bias,
-        over.stride,
-        (before[0], after[0], before[1], after[1]),
-        (more[0], more[1]),
-        group,
-        over.dilation,
-    )
+    bounded((x.shape[0], w.shape[1] * group, full[0] + more[0], full[1] + more[1]))
+    padding = (before[0], after[0], before[1], after[1])
+    arrays = (image(x), image(w), bias)
+    y = F.conv_transpose2d(*arrays, over.stride, padding, more, group, over.dilation)
     return like(y, x)
 
 

@@ -95,12 +95,12 @@ def windows(node: Node, shape: tuple[int, ...], kernel: Sequence[int]) -> Window
         raise ValueError(f"kernel, strides and dilations must be positive, got {numbers}")
     before, after = _padding(node, size, kernel, stride, dilation)
     fitted = Windows(
-        _rows(size, 1),
-        _rows(kernel, 1),
-        _rows(stride, 1),
-        _rows(dilation, 1),
-        _rows(before, 0),
-        _rows(after, 0),
+        rows(size, 1),
+        rows(kernel, 1),
+        rows(stride, 1),
+        rows(dilation, 1),
+        rows(before, 0),
+        rows(after, 0),
     )
     top, bottom, left, right = fitted.padding
     bounded((*shape[:2], fitted.size[0] + top + bottom, fitted.size[1] + left + right))
@@ -124,8 +124,8 @@ def sliding(node: Node, shape: tuple[int, ...], kernel: Sequence[int]) -> Window
     )
 
 
-def _rows(values: Sequence[int], row: int) -> Pair:
-    """Of rows and columns; `row` is that of the only row of a sequence."""
+def rows(values: Sequence[int], row: int) -> Pair:
+    """Of rows and of columns; `row` is that of the only row of a sequence."""
     first, second = (row, *values) if len(values) == 1 else values
     return first, second
 
