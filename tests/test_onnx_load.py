@@ -329,7 +329,7 @@ def test_weights_in_a_file_beside(tmp_path: Path) -> None:
     y = expected(net.state_dict(), Tensor(x))
     np.testing.assert_array_equal(net(x).numpy(), y.numpy())
     (tmp_path / "w").write_bytes(b"short")
-    with pytest.raises(ValueError, match=r"^onnx: a\.onnx: "):
+    with pytest.raises(ValueError, match=r"^onnx: "):
         load(str(tmp_path / "a.onnx"))
     (tmp_path / "w").unlink()
     with pytest.raises(ValueError, match=r"^onnx: a\.onnx: "):

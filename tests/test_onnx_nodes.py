@@ -50,6 +50,7 @@ def cases() -> list[Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # onnx computes what it expects, infinities too
         found = load_model_tests(kind="node")
+    found = [case for case in found if case.model is not None]  # older releases have them in files
     return [case for case in found if set(operators(case.model.graph)) <= set(OPERATORS)]
 
 
@@ -69,6 +70,8 @@ def run(case: Any) -> None:
 
 
 CASES = cases()
+if not CASES:
+    pytest.skip("this onnx does not make its cases in memory", allow_module_level=True)
 
 
 def name(case: Any) -> str:

@@ -34,11 +34,28 @@ def read_model(path: str | os.PathLike[str]) -> ModelProto:
     except DecodeError as error:
         raise ValueError(f"onnx: {path.name} is no ONNX file, or a part of one") from error
     check_model(model, path.name, path)
+    _check_places(model, path)
     try:
         onnx.load_external_data_for_model(model, str(path.parent))
     except (onnx.checker.ValidationError, ValueError, OSError) as error:
         raise ValueError(f"onnx: {path.name}: {_sentence(error)}") from error
     return model
+
+
+def _check_places(model: ModelProto, path: Path) -> None:
+    """No link and no dots may lead out of the folder."""
+    folder = path.parent.resolve()
+    nodes = model.graph.node
+    constants = [a.t for node in nodes for a in node.attribute if a.type == AttributeProto.TENSOR]
+    for tensor in (*model.graph.initializer, *constants):
+        for entry in tensor.external_data:
+            if entry.key == "location" and not (folder / entry.value).resolve().is_relative_to(
+                folder
+            ):
+                raise ValueError(
+                    f"onnx: {path.name}: the numbers of {tensor.name!r} lie outside its folder, "
+                    f"in {entry.value}"
+                )
 
 
 def check_model(model: ModelProto, label: str, path: Path | None = None) -> None:
