@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -469,12 +468,6 @@ def test_an_example_is_needed() -> None:
 def test_outputs_are_tensors() -> None:
     with pytest.raises(TypeError, match="Lambda returns dict, expected a tensor"):
         export(Lambda(lambda x: {"y": x}), noise(2, 6), None)
-
-
-def test_without_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(ImportError, match="pip install"):
-        export(nn.Linear(6, 3), noise(2, 6), None)
 
 
 def test_nothing_is_recorded_elsewhere() -> None:

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "check.hpp"
 #include "ops.hpp"
 
@@ -45,6 +47,9 @@ Pool2d windows(const Check& check, const Shape& x, const PairArg& kernel_size, c
                 "kernel_size ", size(p.R, p.S), " with dilation ", size(p.dilation_h, p.dilation_w),
                 " is larger than the padded input of ",
                 size(p.H + p.pad_top + p.pad_bottom, p.W + p.pad_left + p.pad_right));
+  // A longer stride steps out of the input just as well, and need not have a place in memory.
+  p.stride_h = std::min(p.stride_h, p.H + p.pad_top + p.pad_bottom);
+  p.stride_w = std::min(p.stride_w, p.W + p.pad_left + p.pad_right);
   const bool ceil = check.flag(ceil_mode, "ceil_mode");
   p.P = window_outputs(p.H, p.R, p.stride_h, p.dilation_h, p.pad_top, p.pad_bottom, ceil);
   p.Q = window_outputs(p.W, p.S, p.stride_w, p.dilation_w, p.pad_left, p.pad_right, ceil);

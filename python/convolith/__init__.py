@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         viz,
         weights,
     )
+    from convolith import onnx as onnx  # not in __all__: it needs the package onnx
 
 __version__ = build_info()["version"]
 
@@ -47,6 +48,7 @@ _SUBMODULES = (
     "metrics",
     "models",
     "nn",
+    "onnx",
     "optim",
     "primitives",
     "reference",

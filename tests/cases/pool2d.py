@@ -28,6 +28,12 @@ POOL2D: dict[str, tuple[tuple[int, ...], Any, dict[str, Any]]] = {
     "ceil_mode_padding": ((1, 2, 7, 8), 3, {"stride": 3, "padding": 1, "ceil_mode": True}),
     "ceil_mode_drops_window": ((1, 2, 3, 3), 2, {"stride": 4, "padding": 1, "ceil_mode": True}),
     "stride_over_kernel": ((1, 2, 10, 11), 2, {"stride": 3}),
+    "stride_over_input": ((1, 2, 5, 6), 3, {"stride": (2, 2**62)}),
+    "stride_over_input_ceil_mode": (
+        (1, 2, 5, 6),
+        3,
+        {"stride": (2**62, 4), "padding": 1, "ceil_mode": True},
+    ),
     "asymmetric_padding": ((2, 2, 8, 9), 3, {"stride": 2, "padding": (0, 1, 1, 0)}),
     "rectangular": ((2, 2, 9, 8), (3, 2), {"stride": (1, 2), "padding": (1, 0)}),
     "1x1": ((2, 3, 5, 6), 1, {}),

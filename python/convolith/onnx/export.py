@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy.typing as npt
+import onnx
 
 from convolith.nn import Module
-from convolith.onnx.export_graph import onnx_package
 from convolith.onnx.export_trace import Trace, other_inputs, trace
 from convolith.onnx.export_writer import Writer
 from convolith.tensor import Tensor
@@ -64,10 +64,7 @@ def export(
         what depends on its input, or the names or the opset do not fit.
     TypeError
         If the model returns anything but tensors, or is of a dtype that ONNX runtimes lack.
-    ImportError
-        If onnx is missing.
     """
-    onnx = onnx_package()
     newest = onnx.defs.onnx_opset_version()
     if not OLDEST_OPSET <= opset <= newest:
         raise ValueError(f"export: opset is {opset}, expected {OLDEST_OPSET} to {newest}")

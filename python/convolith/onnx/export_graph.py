@@ -7,17 +7,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 
 Array = npt.NDArray[Any]
-
-
-def onnx_package() -> Any:
-    """The package onnx."""
-    try:
-        import onnx
-    except ImportError as error:
-        raise ImportError('ONNX files need onnx: pip install "convolith[onnx]"') from error
-    return onnx
 
 
 @dataclass(frozen=True)
@@ -83,7 +75,7 @@ class Graph:
         self.nodes: list[Any] = []
         self.initializers: dict[str, Array] = {}
         self.shape: tuple[int, ...] = ()
-        self._make_node = onnx_package().helper.make_node
+        self._make_node = onnx.helper.make_node
         self._taken = taken
         self._made: set[str] = set()  # names of outputs of nodes
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}

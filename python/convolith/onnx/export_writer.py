@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import onnx
 
 import convolith
 from convolith.arithmetic import Reshape
 from convolith.device import is_array, to_numpy
-from convolith.onnx.export_graph import Array, Graph, Value, ints, onnx_package
+from convolith.onnx.export_graph import Array, Graph, Value, ints
 from convolith.onnx.export_trace import Call, Trace
 from convolith.onnx.exporters import EXPORTERS, REFUSED
 from convolith.tensor import Tensor
@@ -43,7 +44,7 @@ class Writer:
 
     def write(self, name: str, input_names: Names, output_names: Names) -> Any:
         """The ModelProto of a graph called `name`, not yet checked."""
-        onnx, graph = onnx_package(), self._graph
+        graph = self._graph
         self._check_same_calls()
         inputs = list(zip(input_names, self._first.inputs, self._second.inputs, strict=True))
         for label, x, other in inputs:
@@ -141,7 +142,7 @@ class Writer:
 
     def _describe(self, name: str, x: Tensor, other: Tensor) -> Any:
         """What the file says of an input or output."""
-        helper = onnx_package().helper
+        helper = onnx.helper
         batch = [each.inputs[0].shape[:1] for each in (self._first, self._second)]
         lengths = zip(x.shape, other.shape, strict=True)
         shape = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,15 +33,18 @@ class LoadReport:
         Arrays of the source that the model has no entry for.
     mismatched : list of str
         Entries that both have, with both shapes or dtypes; they stay as they are.
+    in_order : bool
+        Whether no name was the same, and arrays were matched by their order.
     """
 
     loaded: list[str]
     missing: list[str]
     unexpected: list[str]
     mismatched: list[str]
+    in_order: bool = False
 
     def __str__(self) -> str:
-        said = [f"{len(self.loaded)} loaded"]
+        said = [f"{len(self.loaded)} loaded{' in order' if self.in_order else ''}"]
         for word in ("missing", "unexpected", "mismatched"):
             entries = getattr(self, word)
             if entries:
@@ -66,6 +69,10 @@ def load_weights(
     Floating values are cast to the dtype that the model has. A weight (K, C) and one (K, C, 1, 1)
     are the same, as a linear layer and a 1x1 convolution are. Counters of batches
     (``num_batches_tracked``), which old files do not have, may be missing.
+
+    Where not one name is the same, for another library wrote the same network, arrays are taken in
+    their order, if from the first to the last each has the shape and the last part of the name
+    (``weight``, ``running_mean``) of the model's.
 
     Parameters
     ----------
@@ -95,6 +102,9 @@ def load_weights(
     arrays = _renamed(without_prefix(given), rename)
     own = model.state_dict()
     report, fitting = _compared(own, arrays)
+    if not own.keys() & arrays.keys() and (ordered := _in_order(own, arrays)):
+        report, fitting = _compared(own, ordered)
+        report = replace(report, in_order=True)
     name = type(model).__name__
     if not report.loaded or (strict and not report.complete):
         raise ValueError(f"load_weights: the weights do not fit {name}: {report}")
@@ -123,6 +133,23 @@ def _new_name(name: str, rename: Rename | None) -> str:
         return name
     longest = max(beginnings, key=len)
     return rename[longest] + name[len(longest) :]
+
+
+def _in_order(own: Mapping[str, Tensor], arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """`arrays` under the model's names, if one by one they are of its kinds; else nothing."""
+
+    def kinds(entries: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        return [
+            (name.split(".")[-1], *_without_ones(value.shape))
+            for name, value in entries.items()
+            if not _may_be_missing(name)
+        ]
+
+    if kinds(own) != kinds(arrays):
+        return {}
+    needed = (name for name in own if not _may_be_missing(name))
+    given = (value for name, value in arrays.items() if not _may_be_missing(name))
+    return dict(zip(needed, given, strict=True))
 
 
 def _compared(

@@ -24,6 +24,7 @@ from convolith.onnx.exporters import (
     resample,
     shape,
 )
+from convolith.onnx.operators.numpys import Elementwise, Take
 from convolith.tensor import Function
 
 Exporter = Callable[..., str]
@@ -40,6 +41,7 @@ EXPORTERS: dict[type[Function], Exporter] = {
 }
 
 _LOSS = "losses belong to training"
+_NUMPY = "NumPy computes it for a network that came from an ONNX file: use that file"
 _RANDOM = "its numbers are random; in evaluation a layer leaves them out"
 
 # What is not exported, and why.
@@ -53,5 +55,7 @@ REFUSED: dict[type[Function], str] = {
     Dropout: _RANDOM,
     AlphaDropout: _RANDOM,
     DropoutSlices: _RANDOM,
+    Elementwise: _NUMPY,
+    Take: _NUMPY,
     MaxUnpool2d: "ONNX counts the indices of a maximum over the whole batch",
 }

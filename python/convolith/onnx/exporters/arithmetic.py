@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import onnx
 
 from convolith import amp
 from convolith import arithmetic as functions
 from convolith.device import is_device
 from convolith.nn.functional.linear import Linear
-from convolith.onnx.export_graph import Graph, Value, onnx_package
+from convolith.onnx.export_graph import Graph, Value
 from convolith.tensor import Function
 
 
@@ -61,7 +62,7 @@ def cast_before(g: Graph, x: Value, y: Value) -> str:
 
 
 def _cast(g: Graph, x: Value, dtype: Any) -> str:
-    kind = onnx_package().helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    kind = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
     return g.node("Cast", x, to=kind)
 
 
