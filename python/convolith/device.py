@@ -174,6 +174,11 @@ def reshape(array: Array, shape: tuple[int, ...]) -> Array:
     return result
 
 
+def is_read_only(array: Array) -> bool:
+    """Whether it cannot be written to."""
+    return isinstance(array, np.ndarray) and not array.flags.writeable
+
+
 def holds_alone(array: Array) -> bool:
     """Whether no other array has a part in its memory."""
     if isinstance(array, np.ndarray):

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from convolith import nn
+from convolith.nn.utils import evaluating
 from convolith.tensor import Node, Tensor, is_grad_enabled
 
 Shape = tuple[int, ...]
@@ -70,16 +71,14 @@ def trace(model: nn.Module, input: Input) -> list[Step]:
     if not is_grad_enabled():
         raise ValueError("trace: it reads the tape: call it outside of no_grad")
     recorder = _Recorder(model)
-    modes = {module: module.training for module in recorder.names}
     leaves = [module for module in recorder.names if not any(module.children())]
     handles = [module.register_forward_hook(recorder.note) for module in leaves]
     try:
-        recorder.finish(model.eval()(recorder.begin(_tensor(model, input))))
+        with evaluating(model):
+            recorder.finish(model(recorder.begin(_tensor(model, input))))
     finally:
         for handle in handles:
             handle.remove()
-        for module, training in modes.items():
-            module.training = training
     return recorder.steps
 
 

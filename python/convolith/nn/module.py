@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from convolith.device import assign, is_device, is_half
+from convolith.device import assign, is_device, is_half, is_read_only
 from convolith.tensor import Tensor
 
 Hook = Callable[["Module", tuple[Any, ...], Any], Any]
@@ -212,7 +212,8 @@ class Module:
         Raises
         ------
         ValueError
-            Naming the missing and unexpected keys and every shape or dtype that differs.
+            Naming the missing and unexpected keys, every shape or dtype that differs, and weights
+            that `nn.fuse` or `weights.store_bfloat16` has made read-only.
         """
         own = self.state_dict()
         given = {
@@ -233,6 +234,8 @@ class Module:
                     f"{key} is {came.dtype} {came.shape} "
                     f"but the model has {expected.dtype} {expected.shape}"
                 )
+            elif is_read_only(expected._array):
+                faults.append(f"{key} cannot be written to")
         if faults:
             raise ValueError(f"{type(self).__name__}: cannot load state_dict: {'; '.join(faults)}")
         for key in common:
