@@ -96,7 +96,7 @@ def lost(content: Report) -> str:
 def ops(content: Report) -> str:
     """Every operation."""
     heading = ["operation", "direction", "threads", "ours", "of roof", "PyTorch", "ratio"]
-    return table(
+    return machine(content) + "\n" + table(
         heading,
         [
             [
@@ -112,7 +112,7 @@ def ops(content: Report) -> str:
 def train(content: Report) -> str:
     """Every network and peer; memory where it was noted."""
     heading = ["network", "batch", "threads", "peer", "images/s", "peer's", "ratio", "MB", "peer's"]
-    return table(
+    return machine(content) + "\n" + table(
         heading,
         [
             [
@@ -129,7 +129,7 @@ def train(content: Report) -> str:
 def infer(content: Report) -> str:
     """Every network and peer."""
     heading = ["network", "batch", "threads", "peer", "images/s", "peer's", "ratio"]
-    return table(
+    return machine(content) + "\n" + table(
         heading,
         [
             [
