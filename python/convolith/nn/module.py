@@ -235,7 +235,7 @@ class Module:
                     f"but the model has {expected.dtype} {expected.shape}"
                 )
             elif is_read_only(expected._array):
-                faults.append(f"{key} cannot be written to")
+                faults.append(f"{key} is read-only")
         if faults:
             raise ValueError(f"{type(self).__name__}: cannot load state_dict: {'; '.join(faults)}")
         for key in common:
