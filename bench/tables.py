@@ -204,6 +204,7 @@ TABLES: dict[str, Callable[[Report], str]] = {
     "ops": ops,
     "train": train,
     "infer": infer,
+    "infer_zoo": infer,
     "import": imports,
     "accuracy": accuracy,
     "runs": runs,
