@@ -1,4 +1,4 @@
-"""Every network of the registry learns eight images by heart: its loss falls to a hundredth."""
+"""Every network of the registry: its size, and that it learns eight images by heart."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import convolith as cv
-from convolith import Tensor, models, nn, optim
+from convolith import Tensor, models, nn, no_grad, optim
 
 IMAGES = 8
 STEPS = 120  # at most
@@ -75,3 +75,14 @@ def test_a_network_learns_eight_images_by_heart(name: str) -> None:
         losses.append(loss.item())
     assert losses[0] > 0.5  # ln 8 = 2.08 where nothing is known
     assert losses[-1] <= losses[0] / 100
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", models.list_models())
+def test_a_network_at_its_standard_size(name: str) -> None:
+    entry = models.model_entry(name)
+    model = models.get_model(name).eval()
+    assert sum(p.numpy().size for p in model.parameters()) == entry.parameters
+    with no_grad():
+        logits = model(Tensor(np.zeros((1, *entry.image), np.float32)))
+    assert logits.shape == (1, 1000 if entry.image[-1] > 200 else 10)
