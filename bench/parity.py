@@ -382,18 +382,16 @@ def rows() -> Iterator[Row]:
             kinds["extreme"] = [extreme, *drawn[1:]]
         for kind, arrays in kinds.items():
             x = None if f.sums else arrays[0]
+            infinite = x is not None and np.isinf(x).any()
             large = [np.clip(arrays[0], -LARGE, LARGE), *arrays[1:]]
             results = [library.run(f, arrays, None)[0] for library in libraries]
-            at_limit = None if f.sums else exact.run(f, large, None)[0]
+            at_limit = exact.run(f, large, None)[0] if infinite else None
             yield row(str(f), "fwd", kind, results, f.sums, x, at_limit)
             dy = rng.standard_normal(results[0].shape).astype(np.float32)
-            gradients = [library.run(f, arrays, dy) for library in libraries]
-            at_limits = exact.run(f, large, dy)
-            for k, (i, each) in enumerate(
-                zip(f.gradients, zip(*gradients, strict=True), strict=True)
-            ):
+            gradients = zip(*[library.run(f, arrays, dy) for library in libraries], strict=True)
+            at_limits = exact.run(f, large, dy) if infinite else [None] * len(f.gradients)
+            for i, each, at_limit in zip(f.gradients, gradients, at_limits, strict=True):
                 direction = f"bwd_{i}" if len(f.gradients) > 1 else "bwd"
-                at_limit = None if f.sums else at_limits[k]
                 yield row(str(f), direction, kind, each, f.sums, x, at_limit)
     gradients = np.random.default_rng(0).standard_normal((STEPS, 1000))
     for name, options in OPTIMIZERS:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from convolith import data, filters, metrics, nn, optim, train, viz, weights
+from convolith import data, filters, metrics, models, nn, optim, train, viz, weights
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -58,7 +58,7 @@ def test_examples_of_the_pages(page: Path) -> None:
 
 @pytest.mark.parametrize(
     "module",
-    [nn, nn.init, optim, optim.lr_scheduler, metrics, data, train, viz, filters, weights],
+    [nn, nn.init, optim, optim.lr_scheduler, metrics, models, data, train, viz, filters, weights],
     ids=lambda module: module.__name__,
 )
 def test_every_public_name_is_on_a_page(module: ModuleType) -> None:

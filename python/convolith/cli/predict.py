@@ -21,13 +21,8 @@ from convolith.train.classifier import CONFIG, Classifier, load_classifier, pret
 
 _TOP = 5
 _PICTURES = ("top", "json", "cam", "occlusion")  # options that digits do not have
-_FOREIGN = (
-    "model",
-    "model_option",
-    "classes",
-    "size",
-    "interpolation",
-)  # options that go with --weights
+# Options that go with --weights.
+_FOREIGN = ("model", "model_option", "classes", "size", "interpolation")
 
 
 def add(commands: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from convolith import nn
+from convolith.models.blocks import zero_bias
 from convolith.nn import functional as F
 from convolith.tensor import Tensor
 
@@ -86,9 +87,9 @@ class SqueezeNet(nn.Sequential):
             nn.Dropout(dropout), last, nn.ReLU(), nn.GlobalAvgPool2d(), nn.Flatten()
         )
         for module in self.modules():
-            if isinstance(module, nn.Conv2d) and module.bias is not None:
+            if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_uniform_(module.weight)
-                nn.init.zeros_(module.bias)
+                zero_bias(module)
         nn.init.normal_(last.weight, std=0.01)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from convolith import nn
+from convolith.models.blocks import init_convolutions, zero_bias
 
 _WIDTHS = (64, 128, 256, 512, 512)
 
@@ -61,13 +62,11 @@ class VGG(nn.Sequential):
             nn.Dropout(dropout),
             nn.Linear(4096, num_classes),
         )
+        init_convolutions(self)
         for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-            elif isinstance(module, nn.Linear):
+            if isinstance(module, nn.Linear):
                 nn.init.normal_(module.weight, std=0.01)
-            if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
-                nn.init.zeros_(module.bias)
+                zero_bias(module)
 
 
 def _convolution(in_channels: int, out_channels: int, batch_norm: bool) -> list[nn.Module]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy.typing as npt
 import onnx
 
 from convolith.nn import Module
+from convolith.nn.utils import evaluating
 from convolith.onnx.export_trace import Trace, other_inputs, trace
 from convolith.onnx.export_writer import Writer
 from convolith.tensor import Tensor
@@ -76,7 +76,7 @@ def export(
     _check_names("inputs", input_names, len(inputs))
     _check_distinct((*state, *names))
     _check_dtypes({**state, **dict(zip(input_names, inputs, strict=True))})
-    with _evaluating(model):
+    with evaluating(model):
         first = trace(model, inputs)
         second = _second_trace(model, inputs, dynamic_batch)
     _check_names("outputs", output_names, len(first.outputs))
@@ -87,18 +87,6 @@ def export(
         return proto
     write_atomically(path, proto.SerializeToString())
     return None
-
-
-@contextmanager
-def _evaluating(model: Module) -> Iterator[None]:
-    """Evaluation mode; every module has its own mode again behind it."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 def _second_trace(model: Module, inputs: tuple[Tensor, ...], dynamic_batch: bool) -> Trace:
