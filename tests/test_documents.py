@@ -88,6 +88,23 @@ def test_performance_tables_are_the_measured_ones(monkeypatch: pytest.MonkeyPatc
     assert text == tables.filled(text)
 
 
+def test_what_is_said_of_photographs_is_what_was_measured() -> None:
+    text = (ROOT / "docs/transfer.md").read_text()
+    measured = json.loads((ROOT / "bench/results/photographs.json").read_text())
+    for row in measured["rows"][:3]:
+        said = zip(row["classes"], row["probabilities"], strict=True)
+        cells = [f"`{row['name']}`", *(f"{name} {100 * p:.1f} %" for name, p in said)]
+        assert f"| {' | '.join(cells)} |" in text
+    assert all(row["bfloat16_class"] == row["classes"][0] for row in measured["rows"])
+    most = max(row["bfloat16_difference"] for row in measured["rows"])
+    sizes = f"{measured['bfloat16_mb']:.1f} MB instead of {measured['parameters_mb']:.1f}"
+    words = " ".join(text.split())
+    assert f"differ by up to {most:.1f}" in words
+    assert sizes in words
+    assert measured["transfer_accuracy"] == 1
+    assert "of 96 crops of their right halves it names all" in words
+
+
 def test_readme_speed_is_the_measured_one() -> None:
     rows = json.loads((ROOT / "bench/results/train.json").read_text())["rows"]
     table = [
