@@ -11,6 +11,7 @@
 #include <string>
 #ifdef __linux__
 #include <pthread.h>
+#include <sched.h>
 #endif
 
 namespace convolith {
@@ -54,12 +55,48 @@ std::atomic<int>& setting() {
 
 // What threads brought of late: time saved less time waited in ns, at most `credit`.  Below zero they cost more than
 // they bring, and we retreat to one for a while, longer each time, until they have earned the whole credit again.
-// After a retreat they have `trial` to lose: less than the time slice that another program takes, more than a hiccup.
-constexpr std::int64_t millisecond = 1000000, credit = 10 * millisecond, trial = 2 * millisecond;
+// After a retreat they have `trial` to lose: a time slice or two, what it takes to find a processor of their own.
+constexpr std::int64_t millisecond = 1000000, credit = 20 * millisecond, trial = 10 * millisecond;
 constexpr std::int64_t shortest_retreat = 50 * millisecond, longest_retreat = 1600 * millisecond;
 std::atomic<std::int64_t> balance{credit}, alone_until{0}, next_retreat{shortest_retreat};
 
+// When a region ended last.  Threads that have waited long since are asleep.
+std::atomic<std::int64_t> last_join{0};
+
 thread_local int threads_of_call = 1;
+
+int current_processor() {
+#ifdef __linux__
+  return sched_getcpu();
+#else
+  return -1;
+#endif
+}
+
+// Moves the calling thread to another processor, if there is one for each of so many threads.
+void leave_processor([[maybe_unused]] int processor, [[maybe_unused]] int threads) {
+#ifdef __linux__
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) < threads) return;
+  cpu_set_t others = allowed;
+  CPU_CLR(processor, &others);
+  if (sched_setaffinity(0, sizeof others, &others) == 0) sched_setaffinity(0, sizeof allowed, &allowed);
+#endif
+}
+
+// How a region went: the calling thread's share of the work, then its wait for the others, in ns.
+void report(int threads, std::int64_t own, std::int64_t wait) {
+  const std::int64_t now = std::min(credit, balance.load(std::memory_order_relaxed) + (threads - 1) * own - wait);
+  balance = now < 0 ? trial : now;
+  if (now < 0) {
+    const std::int64_t retreat = next_retreat.load(std::memory_order_relaxed);
+    alone_until = clock_ns() + retreat;
+    next_retreat = std::min(2 * retreat, longest_retreat);
+  } else if (now == credit && alone_until.load(std::memory_order_relaxed) != 0) {
+    alone_until = 0;
+    next_retreat = shortest_retreat;
+  }
+}
 
 }  // namespace
 
@@ -87,17 +124,27 @@ std::int64_t clock_ns() noexcept {
       .count();
 }
 
-void report_join(int threads, std::int64_t own, std::int64_t wait) noexcept {
-  const std::int64_t now = std::min(credit, balance.load(std::memory_order_relaxed) + (threads - 1) * own - wait);
-  balance = now < 0 ? trial : now;
-  if (now < 0) {
-    const std::int64_t retreat = next_retreat.load(std::memory_order_relaxed);
-    alone_until = clock_ns() + retreat;
-    next_retreat = std::min(2 * retreat, longest_retreat);
-  } else if (now == credit && alone_until.load(std::memory_order_relaxed) != 0) {
-    alone_until = 0;
-    next_retreat = shortest_retreat;
-  }
+Team::Team(int threads) noexcept
+    : threads_(threads), processor_(current_processor()), start_(clock_ns()), absent_(threads - 1) {}
+Team::~Team() {
+  const std::int64_t now = clock_ns();
+  report(threads_, own_, now - start_ - own_);
+  last_join.store(now, std::memory_order_relaxed);
+}
+void Team::begin(int thread) noexcept {
+  if (thread == 0) return yield(start_ - last_join.load(std::memory_order_relaxed) > millisecond ? 1 : 0);
+  absent_.fetch_sub(1, std::memory_order_relaxed);
+  if (processor_ >= 0 && current_processor() == processor_) leave_processor(processor_, threads_);
+}
+void Team::end(int thread) noexcept {
+  if (thread != 0) return;
+  own_ = clock_ns() - start_;
+  yield(8);
+}
+void Team::yield([[maybe_unused]] int times) const noexcept {
+#ifdef __linux__
+  for (; times > 0 && absent_.load(std::memory_order_relaxed) > 0; --times) sched_yield();
+#endif
 }
 
 }  // namespace convolith

@@ -159,6 +159,27 @@ print(os.waitpid(child, 0)[1])
     assert done.stdout.strip() == "0"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_threads_keep_their_processors() -> None:
+    # After a pause they may wake on one processor, and move: but to where they may be, and for once.
+    code = """
+import os, time, numpy as np
+from pathlib import Path
+from convolith import primitives as p, set_num_threads
+set_num_threads(2)
+x = np.ones((1024, 1024), np.float32)
+for _ in range(10):
+    p.sigmoid_forward(x)
+    time.sleep(0.02)
+status = [t.read_text() for t in Path("/proc/self/task").glob("*/status")]
+print(len({line for text in status for line in text.splitlines() if "Cpus_allowed:" in line}))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "1"
+
+
 def test_only_the_entry_point_is_exported() -> None:
     listing = subprocess.run(
         ["nm", "-D", "--defined-only", _C.__file__], capture_output=True, text=True, check=True

@@ -19,16 +19,15 @@ CONVOLITH_INLINE void parallel_for(std::int64_t tasks, const F& f) {
     for (std::int64_t task = 0; task < tasks; ++task) f(task, 0);
     return;
   }
-  const std::int64_t start = clock_ns();
-  std::int64_t own = 0;
+  Team team(threads);
   // One contiguous share of the tasks per thread.
 #pragma omp parallel for num_threads(threads) schedule(static, 1)
   for (int thread = 0; thread < threads; ++thread) {
+    team.begin(thread);
     const std::int64_t begin = tasks * thread / threads, end = tasks * (thread + 1) / threads;
     for (std::int64_t task = begin; task < end; ++task) f(task, thread);
-    if (thread == 0) own = clock_ns() - start;
+    team.end(thread);
   }
-  report_join(threads, own, clock_ns() - start - own);
 }
 
 // The same on one thread where all tasks together are not worth waking another.  `cost`: of one task, in vector
