@@ -67,7 +67,7 @@ struct Softplus {
   template <class V>
   static CONVOLITH_INLINE V value(V x, V beta, V threshold) {
     const V z = beta * x;
-    return where_greater(z, threshold, x, log_one_plus_exp(z) / beta);
+    return where_greater(z, threshold, x, log_one_plus_exp(z) * (V(1) / beta));
   }
   template <class V>
   static CONVOLITH_INLINE V gradient(V dy, V x, V beta, V threshold) {

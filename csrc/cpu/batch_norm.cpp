@@ -65,13 +65,18 @@ struct Block {
   }
 };
 
+// Calls f(begin, end) for the elements of each image in a block.
+template <class F>
+CONVOLITH_INLINE void for_images(const BatchNorm& p, const Block& block, const F& f) {
+  for (std::int64_t image = block.first; image < block.last; ++image) {
+    const std::int64_t begin = (image * p.C + block.channel) * p.L + block.at;
+    f(begin, begin + block.length);
+  }
+}
 // Calls f(i, n) for all n lanes at i of a block.
 template <class T, class F>
 CONVOLITH_INLINE void walk(const BatchNorm& p, const Block& block, const F& f) {
-  for (std::int64_t image = block.first; image < block.last; ++image) {
-    const std::int64_t begin = (image * p.C + block.channel) * p.L + block.at;
-    for_lanes<T>(begin, begin + block.length, f);
-  }
+  for_images(p, block, [&](std::int64_t begin, std::int64_t end) CONVOLITH_INLINED { for_lanes<T>(begin, end, f); });
 }
 
 // v (C): the value of a block's channel in all lanes, or where lanes are channels each its own.
@@ -184,14 +189,14 @@ void batch_norm_forward(const BatchNorm& p, const T* x, const Parameter<T>* weig
                         Parameter<T>* mean, Parameter<T>* invstd) {
   const Blocks blocks = Blocks::of(p, T{});
   const bool rectified = p.activation == Activation::relu;
-  const Output<T> out(y, p.N * p.C * p.L, p.L);
+  const Output<T> out(y, p.N * p.C * p.L, blocks.lanes == 1);
   const auto apply = [&](const Block& block) {
     const Affine<T> affine(block, mean, invstd, weight, bias);
-    out.with([&](const auto& put) CONVOLITH_INLINED {
-      walk<T>(p, block, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
+    for_images(p, block, [&](std::int64_t begin, std::int64_t end) CONVOLITH_INLINED {
+      out.fill(begin, end, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
         Lanes<T> v = affine.of(Lanes<T>::load(x + i, n) - affine.mean);
         if (residual) v += Lanes<T>::load(residual + i, n);
-        put(i, rectified ? relu(v) : v, n);
+        return rectified ? relu(v) : v;
       });
     });
   };
@@ -239,7 +244,7 @@ template <Gate gate, bool fetches, class T>
 void backward(const BatchNorm& p, const T* dy, const T* x, const T* weight, const T* bias, const T* y, const T* mean,
               const T* invstd, T* dx, T* dweight, T* dbias, T* dresidual) {
   const Blocks blocks = Blocks::of(p, T{});
-  const Output<T> out(dx, p.N * p.C * p.L, p.L);
+  const Output<T> out(dx, p.N * p.C * p.L, blocks.lanes == 1);
   const Lanes<T> zero(T(0));
   const Scratch<T> sums(blocks.count * 2 * p.C),
       coefficients(2 * p.C);  // training: dx = g scale + ((x - mean) k0 + k1)
@@ -290,8 +295,9 @@ void backward(const BatchNorm& p, const T* dy, const T* x, const T* weight, cons
         const Affine<T> affine(block, mean, invstd, weight, bias);
         const Lanes<T> slope = of_channel(block, k0), level = of_channel(block, k1);
         const T* from = gate == Gate::from_y ? dresidual : dy;
-        out.with([&](const auto& put) CONVOLITH_INLINED {
-          walk<T>(p, block, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
+        const Mask<T> training(IntOf<T>(p.training ? -1 : 0));
+        for_images(p, block, [&](std::int64_t begin, std::int64_t end) CONVOLITH_INLINED {
+          out.fill(begin, end, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
             if (fetches) {
               fetch(x + i - blocks.next);
               fetch(from + i - blocks.next);
@@ -299,7 +305,7 @@ void backward(const BatchNorm& p, const T* dy, const T* x, const T* weight, cons
             const Lanes<T> d = Lanes<T>::load(x + i, n) - affine.mean;
             Lanes<T> g = Lanes<T>::load(from + i, n);
             if constexpr (gate == Gate::from_x) g = where(less_equal(affine.of(d), zero), zero, g);
-            put(i, fma(g, affine.scale, p.training ? fma(d, slope, level) : zero), n);
+            return fma(g, affine.scale, where(training, fma(d, slope, level), zero));
           });
         });
       });

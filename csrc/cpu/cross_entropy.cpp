@@ -43,15 +43,15 @@ void softmax_cross_entropy_forward(const CrossEntropy& p, const T* x, const std:
     losses[i] = loss_of(p, v, position, x + n * p.C * p.L + l, labels ? labels + i : nullptr);
   };
   constexpr std::int64_t count = Lanes<T>::count;
+  const OutputPieces<T> rows(probs, p.N * p.C * p.L, p.C);
   for_distributions<T>(
       p.N, p.C, p.L, x, target, probs,
-      [&](std::int64_t at) {
-        const Normaliser<T> norm = exp_row(p.C, x + at, probs + at);
+      [&](std::int64_t at, int thread) {
+        const Normaliser<T> norm = exp_row(p.C, x + at, rows.place(at, thread));
         const Lanes<T> scale(1 / norm.sum), top(norm.max);
+        rows.put(at, at + p.C, thread, [=](Lanes<T> e) CONVOLITH_INLINED { return e * scale; });
         Lanes<T> weighted(T(0)), total(T(0)), even(T(0));
-        for_lanes<T>(at, at + p.C, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
-          (Lanes<T>::load(probs + i, n) * scale).store(probs + i, n);
-          if (!all_classes) return;
+        for_lanes<T>(at, all_classes ? at + p.C : at, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
           const Lanes<T> d = Lanes<T>::load(x + i, n, norm.max) - top;
           const Lanes<T> c = Lanes<T>::load(v.get() + (i - at), n);
           const Lanes<T> t = target ? c * Lanes<T>::load(target + i, n) : Lanes<T>(T(0));
@@ -98,6 +98,7 @@ void softmax_cross_entropy_backward(const CrossEntropy& p, const T* dloss, const
   const T even = static_cast<T>(p.label_smoothing / static_cast<double>(p.C));
   const Lanes<T> zero(T(0)), sharps(sharp), evens(even);
   constexpr std::int64_t lanes = Lanes<T>::count;
+  const OutputPieces<T> rows(dx, p.N * p.C * p.L, p.C);
   const auto columns = [&](std::int64_t at, std::int64_t n, T* packed, const T* w) {
     const std::int64_t first = at / (p.C * p.L) * p.L + at % (p.C * p.L);
     T scale[lanes] = {}, counts[lanes] = {}, sums[lanes] = {}, at_label[lanes];
@@ -122,7 +123,7 @@ void softmax_cross_entropy_backward(const CrossEntropy& p, const T* dloss, const
     for (std::int64_t i = 0; labels && i < n; ++i)
       if (counts[i] > 0) packed[labels[first + i] * lanes + i] = at_label[i];
   };
-  const auto row = [&](std::int64_t at) {
+  const auto row = [&](std::int64_t at, int thread) {
     const std::int64_t position = at / p.C, end = at + p.C;
     const std::int64_t label = labels ? labels[position] : 0;
     const bool ignored = labels && label == p.ignore_index, hot = labels && !ignored;
@@ -139,11 +140,13 @@ void softmax_cross_entropy_backward(const CrossEntropy& p, const T* dloss, const
     }
     const T at_label = hot ? g * (probs[at + label] * total - v[label] * (sharp + even)) : T(0);
     const Lanes<T> scale(g), sums(total);
+    T* to = rows.place(at, thread);
     for_lanes<T>(at, end, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
       const Lanes<T> dxs = scale * fma(Lanes<T>::load(probs + i, n), sums, zero - q(i, n));
-      (ignored ? zero : dxs).store(dx + i, n);
+      (ignored ? zero : dxs).store(to + (i - at), n);
     });
-    if (hot) dx[at + label] = at_label;
+    if (hot) to[label] = at_label;
+    rows.put(at, end, thread);
   };
   for_distributions<T>(p.N, p.C, p.L, probs, target, dx, row, columns);
 }

@@ -101,7 +101,7 @@ CONVOLITH_INLINE void block_moments(std::int64_t n, const T* x, T* moments) {
 template <bool by_position, class T>
 void forward(const GroupNorm& p, const T* x, const T* weight, const T* bias, T* y, T* mean, T* invstd) {
   const Rows rows(p);
-  const Output<T> out(y, p.N * p.C * p.L, by_position ? rows.size : p.L);
+  const Output<T> out(y, p.N * p.C * p.L);
   const Scratch<T> moments(rows.count * rows.blocks * 3);
   two_passes(
       rows,
@@ -121,10 +121,8 @@ void forward(const GroupNorm& p, const T* x, const T* weight, const T* bias, T* 
         const Lanes<T> middle(mean[row]), inverse(invstd[row]);
         for_segments<by_position>(p, rows, row, b, [&](std::int64_t begin, std::int64_t end, std::int64_t c) {
           const OverSegment<by_position, T> scale(weight, 1, begin, c), shift(bias, 0, begin, c);
-          out.with([&](const auto& put) CONVOLITH_INLINED {
-            for_lanes<T>(begin, end, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
-              put(i, fma(Lanes<T>::load(x + i, n) - middle, inverse * scale.at(i, n), shift.at(i, n)), n);
-            });
+          out.fill(begin, end, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
+            return fma(Lanes<T>::load(x + i, n) - middle, inverse * scale.at(i, n), shift.at(i, n));
           });
         });
       });
@@ -157,7 +155,7 @@ template <class T>
 void backward_by_channel(const GroupNorm& p, const T* dy, const T* x, const T* weight, const T* mean, const T* invstd,
                          T* dx, T* dweight, T* dbias) {
   const Rows rows(p);
-  const Output<T> out(dx, p.N * p.C * p.L, p.L);
+  const Output<T> out(dx, p.N * p.C * p.L);
   // Segment c of block b of a row is number c + b: a step goes to the next channel or to the next block.
   const std::int64_t segments = rows.channels + rows.blocks;
   const Scratch<T> segment_sums(rows.count * segments * 2), channel_sums(p.N * p.C * 2), row_sums(rows.count * 2);
@@ -203,11 +201,9 @@ void backward_by_channel(const GroupNorm& p, const T* dy, const T* x, const T* w
         const Through<T> through(sums[0], sums[1], invstd[row], static_cast<double>(rows.size));
         for_segments<false>(p, rows, row, b, [&](std::int64_t begin, std::int64_t end, std::int64_t c) {
           const Lanes<T> scale = inverse * Lanes<T>(weight ? weight[c] : T(1));
-          out.with([&](const auto& put) CONVOLITH_INLINED {
-            for_lanes<T>(begin, end, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
-              const Lanes<T> d = Lanes<T>::load(x + i, n) - middle;
-              put(i, fma(Lanes<T>::load(dy + i, n), scale, fma(d, through.slope, through.level)), n);
-            });
+          out.fill(begin, end, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
+            const Lanes<T> d = Lanes<T>::load(x + i, n) - middle;
+            return fma(Lanes<T>::load(dy + i, n), scale, fma(d, through.slope, through.level));
           });
         });
       });
@@ -220,7 +216,7 @@ template <class T>
 void backward_by_position(const GroupNorm& p, const T* dy, const T* x, const T* weight, const T* mean, const T* invstd,
                           T* dx, T* dweight, T* dbias) {
   const Rows rows(p);
-  const Output<T> out(dx, p.N * p.C, rows.size);
+  const Output<T> out(dx, p.N * p.C);
   const std::int64_t most = p.C > 32768 ? 8 : 64, wanted = min_of(most, ceil_div(p.N * p.C, elementwise_grain));
   const std::int64_t images = ceil_div(p.N, wanted), parts = ceil_div(p.N, images);
   const Scratch<T> partial(parts * p.C * 2);  // (2, parts, C)
@@ -247,13 +243,11 @@ void backward_by_position(const GroupNorm& p, const T* dy, const T* x, const T* 
         for_segments<true>(p, rows, row, b, [&](std::int64_t begin, std::int64_t end, std::int64_t c) {
           const OverSegment<true, T> scale(weight, 1, begin, c);
           T *to_weight = of_weight + c - begin, *to_bias = of_bias + c - begin;
-          out.with([&](const auto& put) CONVOLITH_INLINED {
-            for_lanes<T>(begin, end, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
-              const Lanes<T> g = Lanes<T>::load(dy + i, n), d = Lanes<T>::load(x + i, n) - middle;
-              fma(g, d * inverse, Lanes<T>::load(to_weight + i, n)).store(to_weight + i, n);
-              (g + Lanes<T>::load(to_bias + i, n)).store(to_bias + i, n);
-              put(i, fma(g, scale.at(i, n) * inverse, fma(d, through.slope, through.level)), n);
-            });
+          out.fill(begin, end, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
+            const Lanes<T> g = Lanes<T>::load(dy + i, n), d = Lanes<T>::load(x + i, n) - middle;
+            fma(g, d * inverse, Lanes<T>::load(to_weight + i, n)).store(to_weight + i, n);
+            (g + Lanes<T>::load(to_bias + i, n)).store(to_bias + i, n);
+            return fma(g, scale.at(i, n) * inverse, fma(d, through.slope, through.level));
           });
         });
     }

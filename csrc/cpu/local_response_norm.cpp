@@ -81,18 +81,17 @@ void by_power(const ResponseNorm& p, const Run& run) {
 // x, y (N, C, L)
 template <class T>
 void local_response_norm_forward(const ResponseNorm& p, const T* x, T* y) {
-  const Output<T> out(y, p.N * p.C * p.L, p.L);
+  const Output<T> out(y, p.N * p.C * p.L);
   by_power(p, [&](auto power) {
     const Response<power.value, T> response(p);
     Strips::of(p, T{}).each(p, [&](std::int64_t first, std::int64_t width, int) {
-      for (std::int64_t c = 0; c < p.C; ++c)
-        out.with([&](const auto& put) CONVOLITH_INLINED {
-          for_lanes<T>(0, width, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
-            const Lanes<T> s = response.scale(x + first + i, c, p.L, n);
-            const std::int64_t at = first + c * p.L + i;
-            put(at, Lanes<T>::load(x + at, n) * response.inverse_power(s), n);
-          });
+      for (std::int64_t c = 0; c < p.C; ++c) {
+        const std::int64_t begin = first + c * p.L;
+        out.fill(begin, begin + width, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
+          const Lanes<T> s = response.scale(x + (i - c * p.L), c, p.L, n);
+          return Lanes<T>::load(x + i, n) * response.inverse_power(s);
         });
+      }
     });
   });
 }

@@ -196,11 +196,7 @@ struct Inputs {
 template <class T, class F>
 CONVOLITH_INLINE void generate(std::int64_t n, T* y, const F& f) {
   const Output<T> out(y, n);
-  parallel_ranges(n, elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
-    out.with([&](const auto& put) CONVOLITH_INLINED {
-      for_lanes<T>(begin, end, [&](std::int64_t i, auto lanes) CONVOLITH_INLINED { put(i, f(i, lanes), lanes); });
-    });
-  });
+  parallel_ranges(n, elementwise_grain, [&](std::int64_t begin, std::int64_t end) { out.fill(begin, end, f); });
 }
 
 // v with zeros behind its first n lanes

@@ -50,11 +50,15 @@ CONVOLITH_INLINE void backward_single(std::int64_t pieces, std::int64_t begin, s
   }
 }
 
-// The largest of n lanes of `pieces` rows of L, the first of them at x.
+// The largest of n lanes of `pieces` rows of L, the first of them at x; those of the next output are fetched.
 template <class T, class Number>
 CONVOLITH_INLINE Lanes<T> largest(const Maxout& p, const T* x, Number n) {
   Lanes<T> best = Lanes<T>::load(x, n);
-  for (std::int64_t i = 1; i < p.pieces; ++i) best = larger(best, Lanes<T>::load(x + i * p.L, n));
+  fetch(x + p.pieces * p.L);
+  for (std::int64_t i = 1; i < p.pieces; ++i) {
+    best = larger(best, Lanes<T>::load(x + i * p.L, n));
+    fetch(x + (p.pieces + i) * p.L);
+  }
   return best;
 }
 
@@ -63,12 +67,14 @@ CONVOLITH_INLINE Lanes<T> largest(const Maxout& p, const T* x, Number n) {
 // x (N, K * pieces, L), y (N, K, L)
 template <class T>
 void maxout_forward(const Maxout& p, const T* x, T* y) {
+  const Output<T> out(y, p.N * p.K * p.L);
   for_rows(p, [&](std::int64_t begin, std::int64_t end) {
     if (p.L == 1) return forward_single(p.pieces, begin, end, x, y);
-    for (std::int64_t row = begin; row < end; ++row)
-      for_lanes<T>(0, p.L, [&](std::int64_t l, auto n) CONVOLITH_INLINED {
-        largest(p, x + row * p.pieces * p.L + l, n).store(y + row * p.L + l, n);
-      });
+    for (std::int64_t row = begin; row < end; ++row) {
+      const T* from = x + row * (p.pieces - 1) * p.L;  // of y's indices
+      out.fill(row * p.L, (row + 1) * p.L,
+               [=](std::int64_t i, auto n) CONVOLITH_INLINED { return largest(p, from + i, n); });
+    }
   });
 }
 INSTANTIATE(maxout_forward)

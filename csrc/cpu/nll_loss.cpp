@@ -30,9 +30,7 @@ void nll_loss_backward(const CrossEntropy& p, const T* dloss, const std::int64_t
   const std::int64_t size = p.N * p.C * p.L;
   const Output<T> out(dx, size);
   parallel_ranges(size, elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
-    out.with([&](const auto& put) CONVOLITH_INLINED {
-      for_lanes<T>(begin, end, [&](std::int64_t i, auto n) CONVOLITH_INLINED { put(i, Lanes<T>(T(0)), n); });
-    });
+    out.fill(begin, end, [](std::int64_t, auto) CONVOLITH_INLINED { return Lanes<T>(T(0)); });
   });
   parallel_ranges(p.N * p.L, elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {

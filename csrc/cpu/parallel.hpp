@@ -49,57 +49,6 @@ CONVOLITH_INLINE void parallel_ranges(std::int64_t n, std::int64_t grain, const 
 // Elements of an element-wise loop per task: a few microseconds of work, what waking a thread costs.
 constexpr std::int64_t elementwise_grain = 16384;
 
-// An array that is written once, in runs of `run` elements: past the caches where they cannot hold it, which saves
-// reading each line before it is written, a third of a copy's traffic.  The end of a parallel region waits for such
-// stores, as every locked instruction does.
-template <class T>
-class Output {
- public:
-  Output(T* data, std::int64_t n, std::int64_t run = Lanes<T>::count)
-      : data_(data),
-        past_(n * static_cast<std::int64_t>(sizeof(T)) > last_level_cache() && run % Lanes<T>::count == 0 &&
-              reinterpret_cast<std::uintptr_t>(data) % 64 == 0) {}
-  // Calls f(put), where put(i, v, n) writes n lanes of v at i.
-  template <class F>
-  CONVOLITH_INLINE void with(const F& f) const {
-    T* data = data_;
-    if (past_)
-      f([=](std::int64_t i, Lanes<T> v, auto n) CONVOLITH_INLINED { v.stream(data + i, n); });
-    else
-      f([=](std::int64_t i, Lanes<T> v, auto n) CONVOLITH_INLINED { v.store(data + i, n); });
-  }
-
- private:
-  T* data_;
-  bool past_;
-};
-
-// Element-wise loops.
-// y[i] = f(x[i]), all shapes (n).
-template <class T, class F>
-CONVOLITH_INLINE void map(std::int64_t n, const T* x, T* y, const F& f) {
-  const Output<T> out(y, n);
-  parallel_ranges(n, elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
-    out.with([&](const auto& put) CONVOLITH_INLINED {
-      for_lanes<T>(begin, end,
-                   [&](std::int64_t i, auto n) CONVOLITH_INLINED { put(i, f(Lanes<T>::load(x + i, n)), n); });
-    });
-  });
-}
-
-// z[i] = f(x[i], y[i]), all shapes (n).
-template <class T, class F>
-CONVOLITH_INLINE void map(std::int64_t n, const T* x, const T* y, T* z, const F& f) {
-  const Output<T> out(z, n);
-  parallel_ranges(n, elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
-    out.with([&](const auto& put) CONVOLITH_INLINED {
-      for_lanes<T>(begin, end, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
-        put(i, f(Lanes<T>::load(x + i, n), Lanes<T>::load(y + i, n)), n);
-      });
-    });
-  });
-}
-
 // How a sum over `units` is cut where its `tasks` alone are fewer than eight: into parts of `size` units, none below
 // `least`, whose partial results of `bytes` each take 8 MiB at most and are added in order.
 struct Parts {
@@ -140,6 +89,91 @@ class Scratch {
  private:
   T* data_;
 };
+
+// An array that is written once: past the caches where they cannot hold it, which saves reading each line before it is
+// written, a third of a copy's traffic.  The end of a parallel region waits for such stores, as every locked
+// instruction does.
+template <class T>
+class Output {
+ public:
+  // shifts: whether it does not matter which elements share a vector.
+  Output(T* data, std::int64_t n, bool shifts = true)
+      : data_(data), past_(shifts && n * static_cast<std::int64_t>(sizeof(T)) > last_level_cache()) {}
+  CONVOLITH_INLINE bool past() const { return past_; }
+  // data[i] = f(i, n), n lanes at a time from `begin` to `end`.  Past the caches in whole lines, which those are that
+  // begin where a line does.
+  template <class F>
+  CONVOLITH_INLINE void fill(std::int64_t begin, std::int64_t end, const F& f) const {
+    T* data = data_;
+    if (!past_)
+      return for_lanes<T>(begin, end, f,
+                          [=](std::int64_t i, Lanes<T> v, auto n) CONVOLITH_INLINED { v.store(data + i, n); });
+    constexpr std::uintptr_t line = 64;
+    const std::uintptr_t before = (line - reinterpret_cast<std::uintptr_t>(data + begin) % line) % line / sizeof(T);
+    const std::int64_t first = min_of(end, begin + static_cast<std::int64_t>(before));
+    if (begin < first) f(begin, first - begin).store(data + begin, first - begin);
+    for_lanes<T>(first, end, f, [=](std::int64_t i, Lanes<T> v, auto n) CONVOLITH_INLINED { v.stream(data + i, n); });
+  }
+
+ private:
+  T* data_;
+  bool past_;
+};
+
+// The same for what is made piece by piece, not in order: past the caches by way of a place in each thread's scratch
+// memory, of `size` elements and a vector behind them.
+template <class T>
+class OutputPieces {
+ public:
+  OutputPieces(T* data, std::int64_t n, std::int64_t size)
+      : data_(data),
+        out_(data, n, size <= most),
+        size_(round_up(size, Lanes<T>::count) + Lanes<T>::count),
+        places_(out_.past() ? size_ * max_threads() : 0) {}
+  // Whether the vector behind a piece is nobody's.
+  CONVOLITH_INLINE bool apart() const { return out_.past(); }
+  // Where data[begin ...) is to be made; after that `put`, which may change it by f(lanes).
+  CONVOLITH_INLINE T* place(std::int64_t begin, int thread) const {
+    return out_.past() ? places_.get() + thread * size_ : data_ + begin;
+  }
+  template <class F>
+  CONVOLITH_INLINE void put(std::int64_t begin, std::int64_t end, int thread, const F& f) const {
+    const T* made = place(begin, thread);
+    out_.fill(begin, end,
+              [&](std::int64_t i, auto n) CONVOLITH_INLINED { return f(Lanes<T>::load(made + (i - begin), n)); });
+  }
+  CONVOLITH_INLINE void put(std::int64_t begin, std::int64_t end, int thread) const {
+    if (out_.past()) put(begin, end, thread, [](Lanes<T> v) CONVOLITH_INLINED { return v; });
+  }
+
+ private:
+  static constexpr std::int64_t most = 65536;  // which L2 holds
+  T* data_;
+  Output<T> out_;
+  std::int64_t size_;
+  Scratch<T> places_;
+};
+
+// Element-wise loops.
+// y[i] = f(x[i]), all shapes (n).
+template <class T, class F>
+CONVOLITH_INLINE void map(std::int64_t n, const T* x, T* y, const F& f) {
+  const Output<T> out(y, n);
+  parallel_ranges(n, elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
+    out.fill(begin, end, [&](std::int64_t i, auto lanes) CONVOLITH_INLINED { return f(Lanes<T>::load(x + i, lanes)); });
+  });
+}
+
+// z[i] = f(x[i], y[i]), all shapes (n).
+template <class T, class F>
+CONVOLITH_INLINE void map(std::int64_t n, const T* x, const T* y, T* z, const F& f) {
+  const Output<T> out(z, n);
+  parallel_ranges(n, elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
+    out.fill(begin, end, [&](std::int64_t i, auto lanes) CONVOLITH_INLINED {
+      return f(Lanes<T>::load(x + i, lanes), Lanes<T>::load(y + i, lanes));
+    });
+  });
+}
 
 // What each thread's scratch memory holds.  The tasks of a thread come one after the other, and those that need the
 // same make it once.

@@ -71,9 +71,12 @@ CONVOLITH_INLINE void sum_rows(Field<T> x, std::int64_t P, std::int64_t Q, T* y,
   const bool narrow = 2 * Q <= width<T>;
   if constexpr (kept == 0) {
     const auto each = [&](bool over) CONVOLITH_INLINED {
-      for (std::int64_t i = 0; i < P; ++i, x.x += W::step * x.pitch, y += Q)
-        for (std::int64_t q = 0; q < Q; q += width<T>)
-          store_row(y + q, f(sum_windows<W, W::R>(x.x + q * W::step, x.pitch, narrow), i, q), Q - q, over);
+      for (std::int64_t i = 0; i < P; ++i, y += Q)
+        for (std::int64_t q = 0; q < Q; q += width<T>) {
+          const T* from = x.x + (i * x.pitch + q) * W::step;
+          store_row(y + q, f(sum_windows<W, W::R>(from, x.pitch, narrow), i, q), Q - q, over);
+          x.template fetch_next<W::step>(i, q);
+        }
     };
     all ? each(true) : each(false);
     return;
@@ -89,6 +92,7 @@ CONVOLITH_INLINE void sum_rows(Field<T> x, std::int64_t P, std::int64_t Q, T* y,
       Vec<T> total = row[0];
       for (int r = 1; r < W::R; ++r) total += row[r];
       store_row(to, f(total, i, q), Q - q, all && q == 0);
+      x.template fetch_next<W::step>(i, q);
     }
   }
 }
@@ -99,13 +103,16 @@ CONVOLITH_INLINE void average_windows(const Pool2d& p, const T* x, T* y) {
   const Scale<T> scale(p);
   const Fields<T> fields(p);
   const T* columns = scale.columns.get();
-  const auto each = [&](Field<T> field, std::int64_t plane, std::int64_t first, std::int64_t outputs, bool all)
-                        CONVOLITH_INLINED {
-                          const T* rows = scale.rows.get() + first;
-                          sum_rows<W>(field, outputs, p.Q, y + (plane * p.P + first) * p.Q, all,
-                                      [=](Vec<T> total, std::int64_t i, std::int64_t q)
-                                          CONVOLITH_INLINED { return total * (rows[i] * load(columns + q)); });
-                        };
+  const OutputPieces<T> pieces(y, p.N * p.C * p.P * p.Q, fields.chunk * p.Q);
+  const auto each = [&](Field<T> field, std::int64_t plane, std::int64_t first, std::int64_t outputs, bool all,
+                        int thread) CONVOLITH_INLINED {
+    const T* rows = scale.rows.get() + first;
+    const std::int64_t begin = (plane * p.P + first) * p.Q;
+    sum_rows<W>(field, outputs, p.Q, pieces.place(begin, thread), all || pieces.apart(),
+                [=](Vec<T> total, std::int64_t i, std::int64_t q)
+                    CONVOLITH_INLINED { return total * (rows[i] * load(columns + q)); });
+    pieces.put(begin, begin + outputs * p.Q, thread);
+  };
   for_fields(fields, x, T(0), p.H * p.W / 8, each);
 }
 
@@ -137,13 +144,16 @@ CONVOLITH_INLINE void spread_plane(std::int64_t P, std::int64_t Q, std::int64_t 
 template <class T>
 CONVOLITH_INLINE void spread_2x2(const Pool2d& p, const T* dy, T* dx) {
   const Scale<T> scale(p);
-  for_planes(p, p.H * p.W / 8, [&](std::int64_t plane, std::int64_t end, int) {
+  const std::int64_t size = p.H * p.W;
+  const OutputPieces<T> pieces(dx, p.N * p.C * size, size);
+  for_planes(p, size / 8, [&](std::int64_t plane, std::int64_t end, int thread) {
     const T *from = dy + plane * p.P * p.Q, *rows = scale.rows.get(), *columns = scale.columns.get();
-    T* to = dx + plane * p.H * p.W;
+    T* to = pieces.place(plane * size, thread);
     if ((end - plane - 1) * p.P * p.Q >= 2 * width<T>)
       spread_plane<true>(p.P, p.Q, p.H, p.W, from, rows, columns, to);
     else
       spread_plane<false>(p.P, p.Q, p.H, p.W, from, rows, columns, to);
+    pieces.put(plane * size, (plane + 1) * size, thread);
   });
 }
 
@@ -154,6 +164,7 @@ CONVOLITH_INLINE void gather_windows(const Pool2d& p, const T* dy, T* dx) {
   const std::int64_t rows = p.H + W::R - 1, columns = p.W + W::S - 1, pitch = round_up(columns, Lanes<T>::count);
   const std::int64_t size = (rows + 1) * pitch;
   const Scratch<T> shares(size * max_threads());
+  const OutputPieces<T> pieces(dx, p.N * p.C * p.H * p.W, p.H * p.W);
   for_planes(p, p.H * p.W / 4, [&](std::int64_t plane, std::int64_t end, int thread) {
     T* padded = shares.get() + thread * size;
     pad_plane(p.P, p.Q, W::R - 1 - p.pad_top, W::S - 1 - p.pad_left, rows, columns, pitch, T(0), padded,
@@ -163,8 +174,10 @@ CONVOLITH_INLINE void gather_windows(const Pool2d& p, const T* dy, T* dx) {
                   store(to + q, load(from + q, n - q) * scale.at(i, q), n - q);
               });
     const bool all = (end - plane - 1) * p.H * p.W >= width<T>;
-    sum_rows<W>(Field<T>{padded, pitch}, p.H, p.W, dx + plane * p.H * p.W, all,
+    sum_rows<W>(Field<T>{padded, pitch, dy + (plane + 1) * p.P * p.Q, p.Q}, p.H, p.W,
+                pieces.place(plane * p.H * p.W, thread), all || pieces.apart(),
                 [](Vec<T> total, std::int64_t, std::int64_t) CONVOLITH_INLINED { return total; });
+    pieces.put(plane * p.H * p.W, (plane + 1) * p.H * p.W, thread);
   });
 }
 

@@ -68,6 +68,15 @@ template <class T>
 struct Field {
   const T* x;
   std::int64_t pitch;
+  const T* next;  // the rows that come after them, W elements each: on their way meanwhile
+  std::int64_t W;
+
+  // The share of output row i, vector q: `step` rows, of each `step` vectors.
+  template <int step>
+  CONVOLITH_INLINE void fetch_next(std::int64_t i, std::int64_t q) const {
+    for (int r = 0; r < step; ++r)
+      for (int v = 0; v < step; ++v) fetch(next + (i * step + r) * W + q * step + v * width<T>);
+  }
 };
 template <class T>
 struct Fields {
@@ -75,7 +84,7 @@ struct Fields {
   std::int64_t columns, reach;  // of all windows; of the vectors of one row of them
   std::int64_t pitch;           // of copies: aligned vectors load twice as fast
   bool padded;
-  std::int64_t chunk;  // output rows at a time, so that copies stay in cache
+  std::int64_t chunk;  // output rows at a time, so that copies and results stay in cache
 
   explicit CONVOLITH_INLINE Fields(const Pool2d& p)
       : p(p),
@@ -83,7 +92,7 @@ struct Fields {
         reach(round_up(p.Q, width<T>) * p.stride_w + p.S),
         pitch(round_up(columns, Lanes<T>::count)),
         padded(p.pad_top > 0 || p.pad_left > 0 || rows(p.P) > p.H || columns > p.W),
-        chunk(padded ? max_of<std::int64_t>(1, min_of(p.P, 4096 / (pitch * p.stride_h))) : p.P) {}
+        chunk(max_of<std::int64_t>(1, min_of(p.P, 4096 / (pitch * p.stride_h)))) {}
   CONVOLITH_INLINE std::int64_t rows(std::int64_t outputs) const { return (outputs - 1) * p.stride_h + p.R; }
   CONVOLITH_INLINE std::int64_t size() const { return rows(chunk) * pitch + round_up(reach, Lanes<T>::count); }
 
@@ -91,16 +100,18 @@ struct Fields {
   CONVOLITH_INLINE Field<T> of(const T* x, std::int64_t plane, std::int64_t first, std::int64_t outputs, T fill,
                                T* copy) const {
     const std::int64_t top = first * p.stride_h, begin = (plane * p.H + top) * p.W;
-    if (!padded && begin + (rows(outputs) - 1) * p.W + reach <= p.N * p.C * p.H * p.W) return {x + begin, p.W};
+    const T* next = x + begin + outputs * p.stride_h * p.W;
+    if (!padded && begin + (rows(outputs) - 1) * p.W + reach <= p.N * p.C * p.H * p.W)
+      return {x + begin, p.W, next, p.W};
     pad_plane(p.H, p.W, p.pad_top - top, p.pad_left, rows(outputs), columns, pitch, fill, copy,
               [&](std::int64_t h, std::int64_t n, T* to)
                   CONVOLITH_INLINED { copy_vectors(x + (plane * p.H + h) * p.W, n, to); });
-    return {copy, pitch};
+    return {copy, pitch, next, p.W};
   }
 };
 
-// Calls f(field, plane, first output row, output rows, all) for every plane; all: the rows may be written over their
-// end, what follows them comes later in the same task.  cost: of a plane.
+// Calls f(field, plane, first output row, output rows, all, thread) for every plane; all: the rows may be written over
+// their end, what follows them comes later in the same task.  cost: of a plane.
 template <class T, class F>
 CONVOLITH_INLINE void for_fields(const Fields<T>& fields, const T* x, T fill, std::int64_t cost, const F& f) {
   const Pool2d& p = fields.p;
@@ -109,7 +120,7 @@ CONVOLITH_INLINE void for_fields(const Fields<T>& fields, const T* x, T fill, st
     for (std::int64_t first = 0; first < p.P; first += fields.chunk) {
       const std::int64_t rows = min_of(fields.chunk, p.P - first);
       const bool all = ((end - plane) * p.P - first - rows) * p.Q >= width<T>;
-      f(fields.of(x, plane, first, rows, fill, copies.get() + thread * fields.size()), plane, first, rows, all);
+      f(fields.of(x, plane, first, rows, fill, copies.get() + thread * fields.size()), plane, first, rows, all, thread);
     }
   });
 }

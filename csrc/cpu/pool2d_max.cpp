@@ -86,12 +86,14 @@ CONVOLITH_INLINE bool extreme_rows(Field<T> x, std::int64_t P, std::int64_t Q, I
     const Vec<I> here = first + (static_cast<I>(i) * step * W + static_cast<I>(q) * step);
     store_row(y + i * Q + q, best.value, Q - q, over);
     store_indices<I>(indices + i * Q + q, best.at + here, Q - q, over);
+    x.template fetch_next<Windows::step>(i, q);
   };
   if constexpr (kept == 0) {
-    for (std::int64_t i = 0; i < P; ++i, x.x += step * x.pitch)
+    for (std::int64_t i = 0; i < P; ++i)
       for (std::int64_t q = 0; q < Q; q += width<T>) {
+        const T* from = x.x + i * step * x.pitch + q * step;
         Extremes<T> row[Windows::R];
-        for (int r = 0; r < Windows::R; ++r) row[r] = extremes_across<minimum, Windows>(x.x + r * x.pitch + q * step);
+        for (int r = 0; r < Windows::R; ++r) row[r] = extremes_across<minimum, Windows>(from + r * x.pitch);
         finish(row, i, q, all);
       }
   } else {
@@ -115,15 +117,23 @@ CONVOLITH_INLINE bool extreme_rows(Field<T> x, std::int64_t P, std::int64_t Q, I
 template <bool minimum, class Windows, class T>
 CONVOLITH_INLINE void extreme_windows(const Pool2d& p, T worst, const T* x, T* y, std::int64_t* indices) {
   const Fields<T> fields(p);
-  const auto each = [&](Field<T> field, std::int64_t plane, std::int64_t first, std::int64_t rows,
-                        bool all) CONVOLITH_INLINED {
+  const std::int64_t size = p.N * p.C * p.P * p.Q;
+  const OutputPieces<T> values(y, size, fields.chunk * p.Q);
+  const OutputPieces<std::int64_t> places(indices, size, fields.chunk * p.Q);
+  const auto each = [&](Field<T> field, std::int64_t plane, std::int64_t first, std::int64_t rows, bool all,
+                        int thread) CONVOLITH_INLINED {
     const auto corner = static_cast<IntOf<T>>((first * p.stride_h - p.pad_top) * p.W - p.pad_left);
-    const std::int64_t begin = (plane * p.P + first) * p.Q;
+    const std::int64_t begin = (plane * p.P + first) * p.Q, n = rows * p.Q;
+    T* value = values.place(begin, thread);
+    std::int64_t* index = places.place(begin, thread);
     const bool hopeless = extreme_rows<minimum, Windows>(field, rows, p.Q, static_cast<IntOf<T>>(p.W), corner, worst,
-                                                         y + begin, indices + begin, all);
-    if (!hopeless || !fields.padded) return;  // else some window may be nothing but infinities and padding
-    for (std::int64_t i = begin; i < begin + rows * p.Q; ++i)
-      if (y[i] == worst) scan_window<minimum>(p, x + plane * p.H * p.W, i / p.Q % p.P, i % p.Q, y + i, indices + i);
+                                                         value, index, all || values.apart());
+    // Some window may be nothing but infinities and padding.
+    for (std::int64_t i = 0; hopeless && fields.padded && i < n; ++i)
+      if (value[i] == worst)
+        scan_window<minimum>(p, x + plane * p.H * p.W, first + i / p.Q, i % p.Q, value + i, index + i);
+    values.put(begin, begin + n, thread);
+    places.put(begin, begin + n, thread);
   };
   for_fields(fields, x, worst, p.P * p.Q * Windows::R * Windows::S / 8, each);
 }
@@ -219,19 +229,21 @@ INSTANTIATE(min_pool2d_forward)
 // dy, indices (N, C, P, Q), dx (N, C, H, W): each dy is added where its maximum was.  Planes are independent.
 template <class T>
 void max_pool2d_backward(const AdaptivePool2d& p, const T* dy, const std::int64_t* indices, T* dx) {
-  const std::int64_t in = p.H * p.W, out = p.P * p.Q;
-  parallel_ranges(p.N * p.C, max_of<std::int64_t>(1, elementwise_grain / (in + 4 * out)),
-                  [&](std::int64_t begin, std::int64_t end) {
-                    for (std::int64_t plane = begin; plane < end; ++plane) {
-                      T* __restrict to = dx + plane * in;
-                      const T* __restrict from = dy + plane * out;
-                      const std::int64_t* __restrict at = indices + plane * out;
-                      const std::int64_t n = out;
-                      std::memset(to, 0, static_cast<std::size_t>(in) * sizeof(T));
+  const std::int64_t in = p.H * p.W, out = p.P * p.Q, planes = p.N * p.C;
+  const OutputPieces<T> pieces(dx, planes * in, in);
+  const std::int64_t grain = max_of<std::int64_t>(1, elementwise_grain / (in + 4 * out));
+  parallel_for(ceil_div(planes, grain), [&](std::int64_t task, int thread) {
+    for (std::int64_t plane = task * grain; plane < min_of(planes, (task + 1) * grain); ++plane) {
+      T* __restrict to = pieces.place(plane * in, thread);
+      const T* __restrict from = dy + plane * out;
+      const std::int64_t* __restrict at = indices + plane * out;
+      const std::int64_t n = out;
+      for_lanes<T>(0, in, [=](std::int64_t i, auto lanes) CONVOLITH_INLINED { Lanes<T>(T(0)).store(to + i, lanes); });
 #pragma GCC unroll 4
-                      for (std::int64_t i = 0; i < n; ++i) to[at[i]] += from[i];
-                    }
-                  });
+      for (std::int64_t i = 0; i < n; ++i) to[at[i]] += from[i];
+      pieces.put(plane * in, (plane + 1) * in, thread);
+    }
+  });
 }
 INSTANTIATE(max_pool2d_backward)
 

@@ -26,8 +26,8 @@ struct Tasks {
   CONVOLITH_INLINE std::int64_t parts() const { return blocks * pieces; }
 };
 
-// Calls f(part, c, lanes, walk) for each task: walk(g) calls g(i, n) for all n lanes at i of it, and where lanes are
-// channels, those are the `lanes` from c on.
+// Calls f(part, c, lanes, runs) for each task: runs(g) calls g(begin, end) for the elements of each image, and where
+// lanes are channels, those are the `lanes` from c on.
 template <class T, class F>
 CONVOLITH_INLINE void for_tasks(const Prelu& p, const Tasks& t, const F& f) {
   const std::int64_t cost = t.images * ceil_div(min_of(p.L, t.piece), Lanes<T>::count);
@@ -38,7 +38,7 @@ CONVOLITH_INLINE void for_tasks(const Prelu& p, const Tasks& t, const F& f) {
     f(part, c, lanes, [&](const auto& g) CONVOLITH_INLINED {
       for (std::int64_t n = first; n < last; ++n) {
         const std::int64_t begin = (n * p.C + c) * p.L + at;
-        for_lanes<T>(begin, begin + length, g);
+        g(begin, begin + length);
       }
     });
   });
@@ -56,11 +56,14 @@ CONVOLITH_INLINE Lanes<T> slope_of(const Tasks& t, const T* w, std::int64_t c, s
 template <class T>
 void prelu_forward(const Prelu& p, const T* x, const Parameter<T>* w, T* y) {
   const Tasks t = Tasks::of(p, T{});
-  for_tasks<T>(p, t, [&](std::int64_t, std::int64_t c, std::int64_t lanes, const auto& walk) {
+  const Output<T> out(y, p.N * p.C * p.L, t.lanes == 1);
+  for_tasks<T>(p, t, [&](std::int64_t, std::int64_t c, std::int64_t lanes, const auto& runs) {
     const Lanes<T> zero(T(0)), slope = slope_of(t, w, c, lanes);
-    walk([&](std::int64_t i, auto n) CONVOLITH_INLINED {
-      const Lanes<T> v = Lanes<T>::load(x + i, n);
-      where_greater(v, zero, v, slope * v).store(y + i, n);
+    runs([&](std::int64_t begin, std::int64_t end) CONVOLITH_INLINED {
+      out.fill(begin, end, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
+        const Lanes<T> v = Lanes<T>::load(x + i, n);
+        return where_greater(v, zero, v, slope * v);
+      });
     });
   });
 }
@@ -75,13 +78,16 @@ void prelu_backward(const Prelu& p, const T* dy, const T* x, const Parameter<T>*
     return;
   }
   const Scratch<T> partial(t.parts() * p.C);
-  for_tasks<T>(p, t, [&](std::int64_t part, std::int64_t c, std::int64_t lanes, const auto& walk) {
+  const Output<T> out(dx, p.N * p.C * p.L, p.L % Lanes<T>::count == 0);  // sums are over lanes
+  for_tasks<T>(p, t, [&](std::int64_t part, std::int64_t c, std::int64_t lanes, const auto& runs) {
     const Lanes<T> zero(T(0)), slope = slope_of(t, w, c, lanes);
     Lanes<T> total = zero;
-    walk([&](std::int64_t i, auto n) CONVOLITH_INLINED {
-      const Lanes<T> v = Lanes<T>::load(x + i, n), g = Lanes<T>::load(dy + i, n);
-      total += where_greater(v, zero, zero, v * g);
-      where_greater(v, zero, g, slope * g).store(dx + i, n);
+    runs([&](std::int64_t begin, std::int64_t end) CONVOLITH_INLINED {
+      out.fill(begin, end, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
+        const Lanes<T> v = Lanes<T>::load(x + i, n), g = Lanes<T>::load(dy + i, n);
+        total += where_greater(v, zero, zero, v * g);
+        return where_greater(v, zero, g, slope * g);
+      });
     });
     T* sums = partial.get() + part * p.C + c;
     if (t.lanes > 1)

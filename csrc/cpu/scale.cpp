@@ -11,12 +11,10 @@ void scale_forward(const Map& p, const T* x, const Parameter<T>* factor, Paramet
   const Output<T> out(y, p.n);
   parallel_ranges(p.n, elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
     Lanes<T> zeros = zero;  // 0 x is NaN where x is not finite
-    out.with([&](const auto& put) CONVOLITH_INLINED {
-      for_lanes<T>(begin, end, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
-        const Lanes<T> v = Lanes<T>::load(x + i, n);
-        zeros = fma(zero, v, zeros);
-        put(i, by * v, n);
-      });
+    out.fill(begin, end, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
+      const Lanes<T> v = Lanes<T>::load(x + i, n);
+      zeros = fma(zero, v, zeros);
+      return by * v;
     });
     const T total = sum(zeros), yes = 1;
     if (found_inf && total != total) __atomic_store(found_inf, &yes, __ATOMIC_RELAXED);

@@ -9,13 +9,12 @@ namespace convolith::CONVOLITH_ISA {
 template <class T>
 void softmax_forward(const Softmax& p, const T* x, T* y) {
   constexpr std::int64_t count = Lanes<T>::count;
+  const OutputPieces<T> rows(y, p.outer * p.L * p.inner, p.L);
   for_distributions<T>(
       p.outer, p.L, p.inner, x, nullptr, y,
-      [&](std::int64_t at) {
-        const Lanes<T> scale(1 / exp_row(p.L, x + at, y + at).sum);
-        for_lanes<T>(at, at + p.L, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
-          (Lanes<T>::load(y + i, n) * scale).store(y + i, n);
-        });
+      [&](std::int64_t at, int thread) {
+        const Lanes<T> scale(1 / exp_row(p.L, x + at, rows.place(at, thread)).sum);
+        rows.put(at, at + p.L, thread, [=](Lanes<T> e) CONVOLITH_INLINED { return e * scale; });
       },
       [&](std::int64_t, std::int64_t, T* v, const T*) {
         const Lanes<T> scale = Lanes<T>(T(1)) / exp_columns(p.L, v, v).sum;
@@ -28,16 +27,17 @@ INSTANTIATE(softmax_forward)
 template <class T>
 void softmax_backward(const Softmax& p, const T* dy, const T* y, T* dx) {
   constexpr std::int64_t count = Lanes<T>::count;
+  const Output<T> out(dx, p.outer * p.L * p.inner);
   for_distributions<T>(
       p.outer, p.L, p.inner, dy, y, dx,
-      [&](std::int64_t at) {
+      [&](std::int64_t at, int) {
         Lanes<T> dot(T(0));
         for_lanes<T>(at, at + p.L, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
           dot = fma(Lanes<T>::load(dy + i, n), Lanes<T>::load(y + i, n), dot);
         });
         const Lanes<T> total(sum(dot));
-        for_lanes<T>(at, at + p.L, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
-          (Lanes<T>::load(y + i, n) * (Lanes<T>::load(dy + i, n) - total)).store(dx + i, n);
+        out.fill(at, at + p.L, [=](std::int64_t i, auto n) CONVOLITH_INLINED {
+          return Lanes<T>::load(y + i, n) * (Lanes<T>::load(dy + i, n) - total);
         });
       },
       [&](std::int64_t, std::int64_t, T* v, const T* w) {
@@ -54,14 +54,14 @@ INSTANTIATE(softmax_backward)
 template <class T>
 void log_softmax_forward(const Softmax& p, const T* x, T* y) {
   constexpr std::int64_t count = Lanes<T>::count;
+  const Output<T> out(y, p.outer * p.L * p.inner);
   for_distributions<T>(
       p.outer, p.L, p.inner, x, nullptr, y,
-      [&](std::int64_t at) {
+      [&](std::int64_t at, int) {
         const Normaliser<T> norm = exp_row<T>(p.L, x + at, nullptr);
         const Lanes<T> top(norm.max), log_sum(static_cast<T>(norm.log_sum()));
-        for_lanes<T>(at, at + p.L, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
-          (Lanes<T>::load(x + i, n) - top - log_sum).store(y + i, n);
-        });
+        out.fill(at, at + p.L,
+                 [=](std::int64_t i, auto n) CONVOLITH_INLINED { return Lanes<T>::load(x + i, n) - top - log_sum; });
       },
       [&](std::int64_t, std::int64_t, T* v, const T*) {
         const Normalisers<T> norm = exp_columns<T>(p.L, v, nullptr);
@@ -76,15 +76,16 @@ template <class T>
 void log_softmax_backward(const Softmax& p, const T* dy, const T* y, T* dx) {
   const Lanes<T> zero(T(0));
   constexpr std::int64_t count = Lanes<T>::count;
+  const Output<T> out(dx, p.outer * p.L * p.inner);
   for_distributions<T>(
       p.outer, p.L, p.inner, dy, y, dx,
-      [&](std::int64_t at) {
+      [&](std::int64_t at, int) {
         Lanes<T> total(T(0));
         for_lanes<T>(at, at + p.L,
                      [&](std::int64_t i, auto n) CONVOLITH_INLINED { total += Lanes<T>::load(dy + i, n); });
         const Lanes<T> minus = zero - Lanes<T>(sum(total));
-        for_lanes<T>(at, at + p.L, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
-          fma(exp(Lanes<T>::load(y + i, n)), minus, Lanes<T>::load(dy + i, n)).store(dx + i, n);
+        out.fill(at, at + p.L, [=](std::int64_t i, auto n) CONVOLITH_INLINED {
+          return fma(exp(Lanes<T>::load(y + i, n)), minus, Lanes<T>::load(dy + i, n));
         });
       },
       [&](std::int64_t, std::int64_t, T* v, const T* w) {

@@ -20,16 +20,22 @@ constexpr T minus_infinity = -static_cast<T>(__builtin_inf());
 // x (L), y (L) or null: y = exp(x - max); returns max and the sum of y.
 template <class T>
 CONVOLITH_INLINE Normaliser<T> exp_row(std::int64_t L, const T* x, T* y) {
+  constexpr std::int64_t ahead = 2048;
   Lanes<T> top(minus_infinity<T>), total(T(0));
   for_lanes<T>(0, L, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
     top = max(Lanes<T>::load(x + i, n, minus_infinity<T>), top);
   });
   const T m = max(top);
-  for_lanes<T>(0, L, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
-    const Lanes<T> e = exp_of_negative(Lanes<T>::load(x + i, n, minus_infinity<T>) - Lanes<T>(m));
-    if (y) e.store(y + i, n);
-    total += e;
-  });
+  for_lanes<T>(
+      0, L,
+      [&](std::int64_t i, auto n) CONVOLITH_INLINED {
+        fetch(x + i + ahead);  // while there is no other traffic
+        return exp_of_negative(Lanes<T>::load(x + i, n, minus_infinity<T>) - Lanes<T>(m));
+      },
+      [&](std::int64_t i, Lanes<T> e, auto n) CONVOLITH_INLINED {
+        if (y) e.store(y + i, n);
+        total += e;
+      });
   return {m, sum(total)};
 }
 
@@ -65,16 +71,18 @@ CONVOLITH_INLINE void for_packed(std::int64_t L, std::int64_t inner, std::int64_
 }
 
 // Splits (outer, L, inner) into independent distributions of some thousand elements per task.
-// Calls row(offset) for each row where inner == 1.  Else columns(offset, n, packed, other) for n <= Lanes columns at a
-// time: `packed` (L, Lanes) holds those of x and is to hold the result, `other` (L, Lanes) those of `more` if there is
-// one.  Arrays are read and written in pieces of rows, once; all passes are over the packed columns, in cache.
+// Calls row(offset, thread) for each row where inner == 1.  Else columns(offset, n, packed, other) for n <= Lanes
+// columns at a time: `packed` (L, Lanes) holds those of x and is to hold the result, `other` (L, Lanes) those of `more`
+// if there is one.  Arrays are read and written in pieces of rows, once; all passes are over the packed columns, in
+// cache.
 template <class T, class Row, class Columns>
 CONVOLITH_INLINE void for_distributions(std::int64_t outer, std::int64_t L, std::int64_t inner, const T* x,
                                         const T* more, T* result, const Row& row, const Columns& columns) {
   constexpr std::int64_t grain = elementwise_grain / 4, count = Lanes<T>::count;
   if (inner == 1) {
-    parallel_ranges(outer, max_of<std::int64_t>(1, grain / L), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) row(i * L);
+    const std::int64_t rows = max_of<std::int64_t>(1, grain / L);
+    parallel_for(ceil_div(outer, rows), [&](std::int64_t task, int thread) {
+      for (std::int64_t i = task * rows; i < min_of(outer, (task + 1) * rows); ++i) row(i * L, thread);
     });
     return;
   }

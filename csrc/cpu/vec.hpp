@@ -269,6 +269,17 @@ CONVOLITH_INLINE Lanes<T> square_root(Lanes<T> a) {
       r[i] = sizeof(T) == 4 ? T(__builtin_sqrtf(r[i])) : T(__builtin_sqrt(r[i]));
   return a;
 }
+#ifdef __AVX512F__
+// a 2^n for whole numbers n, rounded once.
+template <class T>
+CONVOLITH_INLINE Lanes<T> scale_by_exponent(Lanes<T> a, Lanes<T> n) {
+  if constexpr (sizeof(T) == 4)
+    asm("vscalefps %2, %1, %0" : "=v"(a.v[0]) : "v"(a.v[0]), "v"(n.v[0]));
+  else
+    asm("vscalefpd %2, %1, %0" : "=v"(a.v[0]) : "v"(a.v[0]), "v"(n.v[0]));
+  return a;
+}
+#endif
 // a > b ? a : b and a < b ? a : b, lane by lane: b where either is NaN.  On x86 one instruction, which GCC does not
 // find.
 #ifdef __AVX__
@@ -365,6 +376,20 @@ template <class T, class F>
 CONVOLITH_INLINE void for_lanes(std::int64_t begin, std::int64_t end, const F& f) {
   for (; begin + Lanes<T>::count <= end; begin += Lanes<T>::count) f(begin, Whole{});
   if (begin < end) f(begin, end - begin);
+}
+// Calls put(i, f(i, n), n) for the same; with one register each for four at a time, whose operations the compiler may
+// mix.
+template <class T, class F, class Put>
+CONVOLITH_INLINE void for_lanes(std::int64_t begin, std::int64_t end, const F& f, const Put& put) {
+  constexpr std::int64_t count = Lanes<T>::count, group = 4;
+  for (; Lanes<T>::registers == 1 && begin + group * count <= end; begin += group * count) {
+    Lanes<T> v[group];
+#pragma GCC unroll 4
+    for (int k = 0; k < group; ++k) v[k] = f(begin + k * count, Whole{});
+#pragma GCC unroll 4
+    for (int k = 0; k < group; ++k) put(begin + k * count, v[k], Whole{});
+  }
+  for_lanes<T>(begin, end, [&](std::int64_t i, auto n) CONVOLITH_INLINED { put(i, f(i, n), n); });
 }
 
 }  // namespace convolith::CONVOLITH_ISA
