@@ -72,14 +72,48 @@ struct Tasks {
   }
 };
 
+constexpr std::int64_t slice = 512;  // taps at a time: at most 128 KiB of a panel
+CONVOLITH_INLINE std::int64_t slices_of(std::int64_t taps) {
+  return max_of<std::int64_t>(1, ceil_div(taps, slice));
+}
+
+// The inputs of the next piece, which are fetched channel by channel while a panel is multiplied.
+template <class T>
+class Upcoming {
+ public:
+  // used: taps of the shortest slice
+  Upcoming(const Correlation& p, std::int64_t rows, std::int64_t used)
+      : p_(p), inputs_(slice, used, min_of(rows, p.H) * p.W, p.H * p.W) {}
+  // Where a thread is.
+  struct Place {
+    const T* x;             // the first row of a group's channels
+    std::int64_t left = 0;  // channels of that piece that are still to be fetched
+  };
+  CONVOLITH_INLINE Place inputs(const T* x, std::int64_t n, std::int64_t g, std::int64_t row,
+                                std::int64_t images) const {
+    return {x + ((n * p_.G + g) * p_.channels * p_.H + max_of<std::int64_t>(0, row)) * p_.W, images * p_.channels};
+  }
+  CONVOLITH_INLINE ListedStep step(std::int64_t pitch, Place& place) const {
+    const T* from = place.x;
+    place.x += inputs_.rows * p_.H * p_.W;
+    place.left -= inputs_.rows;
+    return {pitch, from, inputs_.lines()};
+  }
+
+ private:
+  const Correlation& p_;
+  const Ahead<T> inputs_;
+};
+
 // sums (position, filter) = the sum over taps of inputs[position + tap] * panel (tap, filter), `wide` filters.
+//   upcoming, place: what to fetch besides the panel's next slice
 //   begin(i, n), end(i, n): called for positions [i, i + n), a vector of them at most, around their last slice of taps
 template <class T, class Begin, class End>
 CONVOLITH_INLINE void multiply_panel(std::int64_t positions, const std::int64_t* position, std::int64_t taps,
                                      const std::int64_t* tap, const T* inputs, const T* panel, std::int64_t wide,
-                                     T* sums, const Begin& begin, const End& end) {
-  constexpr std::int64_t slice = 512;  // at most 128 KiB of the panel
-  const std::int64_t slices = max_of<std::int64_t>(1, ceil_div(taps, slice)), depth = ceil_div(taps, slices);
+                                     T* sums, const Upcoming<T>& upcoming, typename Upcoming<T>::Place& place,
+                                     const Begin& begin, const End& end) {
+  const std::int64_t slices = slices_of(taps), depth = ceil_div(taps, slices);
   const std::int64_t vectors = wide / width<T>, lines = ceil_div(wide, Lanes<T>::count);
   const std::int64_t group = ceil_div(positions, ceil_div(positions, width<T>));
   for (std::int64_t s = 0; s < slices; ++s) {
@@ -91,9 +125,16 @@ CONVOLITH_INLINE void multiply_panel(std::int64_t positions, const std::int64_t*
       for (std::int64_t b = 0; b < blocks.blocks; ++b, ++fetched) {
         const std::int64_t first = g + b * blocks.height;
         const T* slice_start = panel + t * wide;
+        const Scattered<T> left{inputs, position + first, tap + t};
+        T* to = sums + first * wide;
+        if (fetched >= lines && place.left > 0) {
+          find_micro<T, Scattered<T>, ListedStep>(blocks.height_of(b), vectors)(
+              count, left, slice_start, upcoming.step(wide, place), s > 0, to, wide);
+          continue;
+        }
         const T* next = slice_start + (fetched < lines ? depth * (wide + fetched * Lanes<T>::count) : 0);
-        find_micro<T, Scattered<T>, Step>(blocks.height_of(b), vectors)(
-            count, {inputs, position + first, tap + t}, slice_start, {wide, next}, s > 0, sums + first * wide, wide);
+        find_micro<T, Scattered<T>, Step>(blocks.height_of(b), vectors)(count, left, slice_start, {wide, next}, s > 0,
+                                                                        to, wide);
       }
       if (s + 1 == slices) end(g, blocks.rows);
     }
@@ -142,13 +183,21 @@ void correlate(const Correlation& p, const OutputSet* set, const PlanTaps& plan_
   const std::int64_t buffer_size = round_up(sums_size + turned_size + copy_size, Lanes<T>::count);
   Scratch<T> buffers(max_threads() * buffer_size);
   Held copied;
+  std::int64_t used = slice;
+  for (std::int64_t s = 0; s < p.sets; ++s) used = min_of(used, ceil_div(set[s].taps, slices_of(set[s].taps)));
+  const Upcoming<T> upcoming(p, pieces.rows * p.stride_h, used);
   const std::int64_t cost = pieces.positions * panels.padded * p.taps / (16 * tasks.shares);
   parallel_for(pieces.count * p.G * tasks.shares, cost, [&](std::int64_t task, int thread) {
     T* sums = buffers.get() + thread * buffer_size;  // (position, filter)
     T* turned = sums + sums_size;                    // (set, filter, position)
     T* copy = turned + turned_size;                  // (image, channel, row, column)
     const std::int64_t share = task % tasks.shares, g = task / tasks.shares % p.G, piece = task / (tasks.shares * p.G);
-    const std::int64_t n0 = piece / pieces.per_image * pieces.images, i0 = piece % pieces.per_image * pieces.rows;
+    const auto first_image = [&](std::int64_t piece) { return piece / pieces.per_image * pieces.images; };
+    const auto first_row = [&](std::int64_t piece) { return piece % pieces.per_image * pieces.rows; };
+    const std::int64_t n0 = first_image(piece), i0 = first_row(piece);
+    typename Upcoming<T>::Place place{x};
+    if (const std::int64_t next = (task + 1) / tasks.shares / p.G; share + 1 == tasks.shares && next < pieces.count)
+      place = upcoming.inputs(x, first_image(next), (g + 1) % p.G, p.top + first_row(next) * p.stride_h, pieces.images);
     const std::int64_t rows = min_of(pieces.rows, set[0].rows - i0);
     const bool anew = copied.changes(thread, task / tasks.shares);
     for (std::int64_t m = 0; anew && m < pieces.images; ++m)
@@ -169,7 +218,7 @@ void correlate(const Correlation& p, const OutputSet* set, const PlanTaps& plan_
           T* apart = turned + s % p.columns_apart * wide * most;  // (filter, position)
           multiply_panel(
               positions, input.get() + s * most, out.taps, tap.get() + out.first_tap, copy + m * tasks.image,
-              filter + panels.at(g, panel, s, out.first_tap), wide, sums,
+              filter + panels.at(g, panel, s, out.first_tap), wide, sums, upcoming, place,
               [&](std::int64_t i, std::int64_t n) {  // what will be stored to is on its way
                 const std::int64_t of_line = max_of<std::int64_t>(1, Lanes<T>::count / out.column);
                 for (std::int64_t k = 0; k < filters; ++k)

@@ -18,37 +18,17 @@ namespace {
 // Tasks: panels of filters, blocks of taps whose sums fit a quarter of L2, fewer taps where that makes eight tasks.
 template <class T>
 struct Cut {
-  std::int64_t panel, panels;       // filters of a panel: whole vectors
+  std::int64_t panels, panel;       // filters of a panel: whole vectors
   std::int64_t block_taps, blocks;  // of taps
 
   Cut(std::int64_t G, std::int64_t filters, std::int64_t taps)
-      : panel(min_of(round_up(filters, width<T>), std::int64_t{256 / sizeof(T)})), panels(ceil_div(filters, panel)) {
+      : panels(ceil_div(filters, std::int64_t{256 / sizeof(T)})), panel(round_up(ceil_div(filters, panels), width<T>)) {
     constexpr std::int64_t sum_bytes = 256 * 1024, enough = 8, least_taps = 128;
     const std::int64_t needed = ceil_div(taps * panel * std::int64_t{sizeof(T)}, sum_bytes);
     const std::int64_t wanted = min_of(round_up(ceil_div(enough, G * panels), 2), taps / least_taps);
     block_taps = ceil_div(taps, max_of(needed, wanted));
     blocks = ceil_div(taps, block_taps);
   }
-};
-
-// A list of lines to fetch, one for each position: `rows` of them, of `length` elements, `pitch` elements apart, as
-// many as there are positions for.
-template <class T>
-class Ahead {
- public:
-  std::int64_t rows;
-
-  Ahead(std::int64_t positions, std::int64_t length, std::int64_t pitch) : line_(positions) {
-    constexpr std::int64_t size = sizeof(T);
-    const std::int64_t lines = length * size / 64 + 2;  // of a row, which may start within one
-    rows = max_of<std::int64_t>(1, positions / lines);
-    for (std::int64_t t = 0; t < positions; ++t)
-      line_.get()[t] = t < rows * lines ? t / lines * pitch * size + t % lines * 64 : 0;
-  }
-  const std::int64_t* lines() const { return line_.get(); }
-
- private:
-  Scratch<std::int64_t> line_;
 };
 
 // Of a convolution without padding.
@@ -69,12 +49,14 @@ class WeightGradient {
         parts_(p.N, pieces_.images, tasks_, p.K * taps_ * std::int64_t{sizeof(T)}),
         step_(min_of(cut_.panel / width<T>, panel_vectors)),
         several_(pieces_.images > 1),
+        whole_(pieces_.images >= p.N && pieces_.rows >= p.P),
         tap_(taps_),
         position_(pieces_.positions),
-        nothing_ahead_(pieces_.positions, 0, 0),
-        inputs_ahead_(pieces_.positions, several_ ? 2 * max_rows * p.H * p.W : pieces_.rows * p.stride_h * p.W,
+        nothing_ahead_(pieces_.positions, pieces_.positions, 0, 0),
+        inputs_ahead_(pieces_.positions, pieces_.positions,
+                      several_ ? 2 * max_rows * p.H * p.W : pieces_.rows * p.stride_h * p.W,
                       several_ ? p.C * p.H * p.W : p.H * p.W),
-        dy_ahead_(pieces_.positions, several_ ? cut_.panel * p.P * p.Q : pieces_.rows * p.Q,
+        dy_ahead_(pieces_.positions, pieces_.positions, several_ ? cut_.panel * p.P * p.Q : pieces_.rows * p.Q,
                   several_ ? p.K * p.P * p.Q : p.P * p.Q) {
     for (std::int64_t t = 0; t < taps_; ++t) tap_.get()[t] = tap_offset(p, t, p.H * p.W, p.W);
     for (std::int64_t t = 0; t < pieces_.positions; ++t)
@@ -117,12 +99,14 @@ class WeightGradient {
   struct Task {
     std::int64_t part, group, filter, filters, tap, taps, n_begin, n_end;
 
+    // All panels of some taps come together: the last panel may be narrow, and so threads get equal shares of it.  Or
+    // all taps of a panel, which then share what is transposed, if that is but one piece.
     Task(const WeightGradient& a, std::int64_t index)
         : part(index / a.tasks_),
           group(index / (a.cut_.panels * a.cut_.blocks) % a.p_.G),
-          filter(index / a.cut_.blocks % a.cut_.panels * a.cut_.panel),
+          filter((a.whole_ ? index / a.cut_.blocks : index) % a.cut_.panels * a.cut_.panel),
           filters(min_of(a.cut_.panel, a.KG_ - filter)),
-          tap(index % a.cut_.blocks * a.cut_.block_taps),
+          tap((a.whole_ ? index : index / a.cut_.panels) % a.cut_.blocks * a.cut_.block_taps),
           taps(min_of(a.cut_.block_taps, a.taps_ - tap)),
           n_begin(part * a.parts_.size),
           n_end(min_of(a.p_.N, n_begin + a.parts_.size)) {}
@@ -203,6 +187,7 @@ class WeightGradient {
   const Parts parts_;
   const std::int64_t step_;  // vectors that the micro-kernel takes at once
   const bool several_;       // images in a piece: then lines are fetched of all channels of an image together
+  const bool whole_;         // one piece is all there is
   const Scratch<std::int64_t> tap_, position_;
   const Ahead<T> nothing_ahead_, inputs_ahead_, dy_ahead_;
 };

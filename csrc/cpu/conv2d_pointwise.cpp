@@ -63,21 +63,28 @@ class Product {
  private:
   static constexpr std::int64_t panels = 4;
 
-  // The positions of a chunk, in runs that do not reach across its panels, nor across images.
+  // The positions of a chunk, in panels that are equal but for a vector, and in runs that do not reach across those,
+  // nor across images.
   struct Chunk {
-    std::int64_t begin, end;
+    std::int64_t begin, end, count;  // of panels
+    std::int64_t vectors[panels];    // of each panel
     std::int64_t first_run[panels + 1];
     Run runs[panels * max_vectors * width<T>];
 
     Chunk(const Product& a, std::int64_t index) : begin(a.begin_of(index)), end(a.begin_of(index + 1)) {
+      const std::int64_t all = ceil_div(end - begin, width<T>);
+      count = ceil_div(end - begin, a.panel_);
       std::int64_t n = 0;
-      for (std::int64_t i = 0; i < panels; ++i) {
-        const std::int64_t first = begin + i * a.panel_, last = min_of(first + a.panel_, end);
+      for (std::int64_t i = 0; i < count; ++i) {
+        const std::int64_t before = all * i / count;
+        const std::int64_t first = begin + before * width<T>;
+        vectors[i] = all * (i + 1) / count - before;
+        const std::int64_t last = min_of(first + vectors[i] * width<T>, end);
         first_run[i] = n;
         for (std::int64_t at = first; at < last; at += runs[n++].length)
           runs[n] = {at / a.plane_, at % a.plane_, min_of(last - at, a.plane_ - at % a.plane_), at - first};
       }
-      first_run[panels] = n;
+      first_run[count] = n;
     }
   };
   // Chunks are equal but for a vector, and an even number where there are several: so two threads share none.
@@ -94,17 +101,18 @@ class Product {
   void multiply(const Chunk& c, std::int64_t b, bool pack, T* packed, T* tile) const {
     const std::int64_t height = blocks_.height_of(b), k0 = b * blocks_.height;
     const Biased<T> w{left_.block(b), bias_ ? bias_ + k0 : nullptr};
-    const std::int64_t calls = ceil_div(c.end - c.begin, panel_);
-    for (std::int64_t i = 0; i < calls; ++i, packed += taps_ * panel_) {
-      const std::int64_t vectors = ceil_div(min_of(panel_, c.end - c.begin - i * panel_), width<T>);
+    for (std::int64_t i = 0; i < c.count; ++i, packed += taps_ * panel_) {
+      const std::int64_t vectors = c.vectors[i];
       const Run *first = c.runs + c.first_run[i], *last = c.runs + c.first_run[i + 1];
       // What will be stored to is on its way while it is computed.
-      for (const Run* run = first; run < last; ++run)
-        for (std::int64_t k = 0; k < height; ++k)
-          for (std::int64_t j = 0; j < run->length; j += Lanes<T>::count) fetch(y_ + index_of(*run, k0 + k) + j);
+      for (const Run* run = first; run < last; ++run) {
+        const T* row = y_ + index_of(*run, k0);
+        for (std::int64_t k = 0; k < height; ++k, row += plane_)
+          for (std::int64_t j = 0; j < run->length; j += Lanes<T>::count) fetch(row + j);
+      }
 
       // So is the next chunk: a line of positions with each call.
-      const std::int64_t ahead = c.end + (b * calls + i) * Lanes<T>::count;
+      const std::int64_t ahead = c.end + (b * c.count + i) * Lanes<T>::count;
       Step step{panel_, packed, 0};
       if (ahead < min_of(2 * c.end - c.begin, positions_))
         step = {panel_, source_of(ahead / plane_, ahead % plane_), plane_ * std::int64_t{sizeof(T)}};
@@ -121,6 +129,7 @@ class Product {
         find_micro<T, Biased<T>, Step>(height, vectors)(taps_, w, packed, step, false, to, pitch);
       }
 
+      if (whole && epilogue_.is_identity()) continue;
       for (const Run* run = first; run < last; ++run)
         for (std::int64_t k = 0; k < height; ++k) {
           const std::int64_t at = index_of(*run, k0 + k);

@@ -76,6 +76,25 @@ struct ListedStep {
   CONVOLITH_INLINE std::int64_t at(std::int64_t t) const { return t * pitch; }
   CONVOLITH_INLINE void fetch(std::int64_t t) const { CONVOLITH_ISA::fetch(static_cast<const char*>(next) + line[t]); }
 };
+// Such a list: `rows` of them, of `length` elements, `pitch` elements apart, as many as there are taps for.  Of `size`
+// taps the first `used` fetch.
+template <class T>
+class Ahead {
+ public:
+  std::int64_t rows;
+
+  Ahead(std::int64_t size, std::int64_t used, std::int64_t length, std::int64_t pitch) : line_(size) {
+    constexpr std::int64_t bytes = sizeof(T);
+    const std::int64_t lines = length * bytes / 64 + 2;  // of a row, which may start within one
+    rows = max_of<std::int64_t>(1, used / lines);
+    for (std::int64_t t = 0; t < size; ++t)
+      line_.get()[t] = t < rows * lines ? t / lines * pitch * bytes + t % lines * 64 : 0;
+  }
+  const std::int64_t* lines() const { return line_.get(); }
+
+ private:
+  Scratch<std::int64_t> line_;
+};
 // A matrix that has to be packed, by the first that multiplies it: its stores hide behind the FMAs.
 template <class T>
 struct PackingStep : Step {
@@ -189,13 +208,17 @@ class LeftOperand {
   LeftOperand(const RowBlocks& blocks, std::int64_t taps, Matrix<T> a)
       : blocks_(blocks), taps_(taps), a_(a), packed_(a.column == 1 ? 0 : blocks.rows * taps) {
     if (a.column == 1) return;
-    // Tap by tap, as they lie in memory: all blocks take their share of a line while it is there.
-    parallel_ranges(taps, ceil_div(elementwise_grain, blocks.rows), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t t = begin; t < end; ++t)
+    // Some taps at a time, as they lie in memory: all blocks take their share of a line while it is there, and what
+    // they write is whole lines, which may be as far from each other as a way of the cache is large.
+    constexpr std::int64_t few = 16;
+    const std::int64_t grain = round_up(ceil_div(elementwise_grain, blocks.rows), few);
+    parallel_ranges(taps, grain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t t0 = begin; t0 < end; t0 += few)
         for (std::int64_t b = 0; b < blocks.blocks; ++b) {
           const std::int64_t height = blocks.height_of(b), i0 = b * blocks.height;
-          T* to = packed_.get() + i0 * taps + t * height;
-          copy_pieces(a.data + i0 + t * a.column, height, to);
+          T* to = packed_.get() + i0 * taps + t0 * height;
+          for (std::int64_t t = t0; t < min_of(end, t0 + few); ++t, to += height)
+            copy_pieces(a.data + i0 + t * a.column, height, to);
         }
     });
   }
