@@ -17,7 +17,7 @@ typedef float Vector __attribute__((vector_size(VECTOR)));
 
 constexpr int accumulators = 12;  // more than latency times throughput of any core, fewer than registers
 constexpr long rounds = 4'000'000;
-constexpr int repetitions = 5;
+constexpr int repetitions = 30;  // threads may begin on one core, and part in the course of milliseconds
 
 // Accumulators start apart, so that the compiler cannot compute them once.
 static float multiply_add(float start) {

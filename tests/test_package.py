@@ -161,7 +161,7 @@ print(os.waitpid(child, 0)[1])
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_threads_keep_their_processors() -> None:
-    # After a pause they may wake on one processor, and move: but to where they may be, and for once.
+    # After a pause they may wake on one processor, and part: where they may run stays as it was.
     code = """
 import os, time, numpy as np
 from pathlib import Path
