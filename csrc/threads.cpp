@@ -139,7 +139,7 @@ void Team::begin(int thread) noexcept {
 void Team::end(int thread) noexcept {
   if (thread != 0) return;
   own_ = clock_ns() - start_;
-  yield(8);
+  yield(2);
 }
 void Team::yield([[maybe_unused]] int times) const noexcept {
 #ifdef __linux__

@@ -95,11 +95,9 @@ template <class T>
 CONVOLITH_INLINE Reduced<T> reduce_exp(Lanes<T> a, Lanes<T> b) {
   using K = ExpConstants<T>;
   const Lanes<T> shifter(K::shifter);
-  Lanes<T> same = a;
-  for (auto& r : same.v) r = in_register(r);  // or the compiler takes the product that is rounded for the one below
+  const Lanes<T> same = in_register(a);  // or the compiler takes the product that is rounded for the one below
   const Lanes<T> n = fma(same * b, Lanes<T>(T(1.44269504088896340736)), shifter) - shifter;
-  Lanes<T> exact = n * Lanes<T>(K::ln2_high);
-  for (auto& r : exact.v) r = in_register(r);  // or it fuses this product and not a b
+  const Lanes<T> exact = in_register(n * Lanes<T>(K::ln2_high));  // or it fuses this product and not a b
   const Lanes<T> r = fma(n, Lanes<T>(-K::ln2_low), fma(a, b, Lanes<T>(T(0)) - exact));
   return {n, fma(r * r, exp_series<T>.at(r), r)};
 }
@@ -198,9 +196,10 @@ CONVOLITH_INLINE Lanes<T> log(Lanes<T> x) {
   const Lanes<T> m = bits_as<T>(bits_as<U>(x) - shift_left(exponent, K::mantissa));
   const Lanes<T> n = bits_as<T>(bits_as<U>(Lanes<T>(K::shifter)) + exponent) - Lanes<T>(K::shifter);
   const Lanes<T> d = m - one, s = d / (m + one), square = s * s;
-  const Lanes<T> series = square * artanh_series<T>.at(square);
-  // 2 s + 2 s series = d - s (d - 2 series): d is exact.
-  const Lanes<T> tail = fma(n, Lanes<T>(K::ln2_low), s * (series + series - d));
+  // With the series times s^2, 2 s + 2 s series = d - s (d - 2 series): d is exact.
+  const Lanes<T> rest = fma(square + square, artanh_series<T>.at(square), Lanes<T>(T(0)) - d);
+  const Lanes<T> low = in_register(n * Lanes<T>(K::ln2_low));  // or it may be this product that is fused
+  const Lanes<T> tail = fma(s, rest, low);
   const Lanes<T> y = fma(n, Lanes<T>(K::ln2_high), d + tail);
   return where(equal(x, x), y, x);
 }

@@ -324,6 +324,12 @@ CONVOLITH_INLINE V in_register(V v) {
   return v;
 }
 
+template <class T>
+CONVOLITH_INLINE Lanes<T> in_register(Lanes<T> v) {
+  for (auto& r : v.v) r = in_register(r);
+  return v;
+}
+
 // Keeps a loaded vector in its register: GCC would rather load it again for each use, and loads may be what is
 // scarce.
 template <class V>
