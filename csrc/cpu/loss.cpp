@@ -101,7 +101,7 @@ template <class V>
 struct KlDiv {
   V parameter;
   CONVOLITH_INLINE V loss(V x, V t, V) const {
-    const V entropy = where(equal(t, V(0)), V(0), t * log_of_any(t));
+    const V entropy = in_register(where(equal(t, V(0)), V(0), t * log_of_any(t)));  // or its product may be fused
     return entropy - t * x;
   }
   CONVOLITH_INLINE V slope(V, V t, V) const { return V(0) - t; }
