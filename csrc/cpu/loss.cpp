@@ -101,8 +101,8 @@ template <class V>
 struct KlDiv {
   V parameter;
   CONVOLITH_INLINE V loss(V x, V t, V) const {
-    const V entropy = in_register(where(equal(t, V(0)), V(0), t * log_of_any(t)));  // or its product may be fused
-    return entropy - t * x;
+    const V entropy = where(equal(t, V(0)), V(0), t * log_of_any(t));
+    return in_register(in_register(entropy) - t * x);  // this product is fused, wherever the loss is needed
   }
   CONVOLITH_INLINE V slope(V, V t, V) const { return V(0) - t; }
 };
