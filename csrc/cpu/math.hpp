@@ -76,15 +76,6 @@ constexpr Coefficients<double, 10> exp_series<double>{{
     2.76201387197339955688e-7,
     2.51004241570050667876e-8,
 }};
-// 1 / 3 + x / 5 + x^2 / 7 + ...
-template <class T>
-constexpr auto artanh_series = [] {
-  constexpr int terms = sizeof(T) == 4 ? 5 : 11;
-  Coefficients<T, terms> series{};
-  for (int k = 0; k < terms; ++k) series.c[k] = 1 / T(2 * k + 3);
-  return series;
-}();
-
 template <class T>
 struct Reduced {
   Lanes<T> n, m;  // e^x = 2^n (1 + m)
@@ -196,10 +187,11 @@ CONVOLITH_INLINE Lanes<T> log(Lanes<T> x) {
   const Lanes<T> m = bits_as<T>(bits_as<U>(x) - shift_left(exponent, K::mantissa));
   const Lanes<T> n = bits_as<T>(bits_as<U>(Lanes<T>(K::shifter)) + exponent) - Lanes<T>(K::shifter);
   const Lanes<T> d = m - one, s = d / (m + one), square = s * s;
-  // With the series times s^2, 2 s + 2 s series = d - s (d - 2 series): d is exact.
-  const Lanes<T> rest = fma(square + square, artanh_series<T>.at(square), Lanes<T>(T(0)) - d);
-  const Lanes<T> low = in_register(n * Lanes<T>(K::ln2_low));  // or it may be this product that is fused
-  const Lanes<T> tail = fma(s, rest, low);
+  constexpr int terms = sizeof(T) == 4 ? 5 : 11;
+  Lanes<T> series(T(0));
+  for (int k = terms; k >= 1; --k) series = (series + Lanes<T>(T(1) / T(2 * k + 1))) * square;
+  // 2 s + 2 s series = d - s (d - 2 series): d is exact.
+  const Lanes<T> tail = fma(n, Lanes<T>(K::ln2_low), s * (series + series - d));
   const Lanes<T> y = fma(n, Lanes<T>(K::ln2_high), d + tail);
   return where(equal(x, x), y, x);
 }
