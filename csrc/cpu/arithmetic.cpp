@@ -13,23 +13,23 @@ void map_rows(const Broadcast& p, const T* a, const T* b, T* y, const F& f) {
   const int last = p.rank - 1;
   const std::int64_t width = p.extent[last], rows = elements(p, 0, last), pieces = ceil_div(width, elementwise_grain);
   const Output<T> out(y, rows * width);
-  parallel_ranges(rows * pieces, max_of<std::int64_t>(1, elementwise_grain / width),
-                  [&](std::int64_t begin, std::int64_t end) {
-                    std::int64_t row = begin / pieces, from = begin % pieces * elementwise_grain;
-                    Walk at(p, 0, last, row);
-                    for (std::int64_t task = begin; task < end; ++task) {
-                      const std::int64_t to = min_of(width, from + elementwise_grain), start = row * width;
-                      const T *row_a = a + at.a, *row_b = b + at.b;
-                      out.fill(start + from, start + to, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
-                        return f(load_of_row<a_step>(row_a, i - start, n), load_of_row<b_step>(row_b, i - start, n));
-                      });
-                      from = to;
-                      if (to < width) continue;
-                      from = 0;
-                      ++row;
-                      at.next();
-                    }
-                  });
+  const std::int64_t grain = max_of<std::int64_t>(1, elementwise_grain / width);
+  parallel_ranges(rows * pieces, grain, [&](std::int64_t begin, std::int64_t end) {
+    std::int64_t row = begin / pieces, from = begin % pieces * elementwise_grain;
+    Walk at(p, 0, last, row);
+    for (std::int64_t task = begin; task < end; ++task) {
+      const std::int64_t to = min_of(width, from + elementwise_grain), start = row * width;
+      const T *row_a = a + at.a, *row_b = b + at.b;
+      out.fill(start + from, start + to, [&](std::int64_t i, auto n) CONVOLITH_INLINED {
+        return f(load_of_row<a_step>(row_a, i - start, n), load_of_row<b_step>(row_b, i - start, n));
+      });
+      from = to;
+      if (to < width) continue;
+      from = 0;
+      ++row;
+      at.next();
+    }
+  });
 }
 
 template <class T, class F>

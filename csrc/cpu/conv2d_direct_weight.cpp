@@ -52,11 +52,10 @@ class WeightGradient {
         whole_(pieces_.images >= p.N && pieces_.rows >= p.P),
         tap_(taps_),
         position_(pieces_.positions),
-        nothing_ahead_(pieces_.positions, pieces_.positions, 0, 0),
-        inputs_ahead_(pieces_.positions, pieces_.positions,
-                      several_ ? 2 * max_rows * p.H * p.W : pieces_.rows * p.stride_h * p.W,
+        nothing_ahead_(pieces_.positions, 0, 0),
+        inputs_ahead_(pieces_.positions, several_ ? 2 * max_rows * p.H * p.W : pieces_.rows * p.stride_h * p.W,
                       several_ ? p.C * p.H * p.W : p.H * p.W),
-        dy_ahead_(pieces_.positions, pieces_.positions, several_ ? cut_.panel * p.P * p.Q : pieces_.rows * p.Q,
+        dy_ahead_(pieces_.positions, several_ ? cut_.panel * p.P * p.Q : pieces_.rows * p.Q,
                   several_ ? p.K * p.P * p.Q : p.P * p.Q) {
     for (std::int64_t t = 0; t < taps_; ++t) tap_.get()[t] = tap_offset(p, t, p.H * p.W, p.W);
     for (std::int64_t t = 0; t < pieces_.positions; ++t)

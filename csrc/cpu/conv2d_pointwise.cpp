@@ -66,8 +66,9 @@ class Product {
   // The positions of a chunk, in panels that are equal but for a vector, and in runs that do not reach across those,
   // nor across images.
   struct Chunk {
-    std::int64_t begin, end, count;  // of panels
-    std::int64_t vectors[panels];    // of each panel
+    std::int64_t begin, end;
+    std::int64_t count;            // of panels
+    std::int64_t vectors[panels];  // of each panel
     std::int64_t first_run[panels + 1];
     Run runs[panels * max_vectors * width<T>];
 

@@ -83,6 +83,7 @@ class Ahead {
  public:
   std::int64_t rows;
 
+  Ahead(std::int64_t size, std::int64_t length, std::int64_t pitch) : Ahead(size, size, length, pitch) {}
   Ahead(std::int64_t size, std::int64_t used, std::int64_t length, std::int64_t pitch) : line_(size) {
     constexpr std::int64_t bytes = sizeof(T);
     const std::int64_t lines = length * bytes / 64 + 2;  // of a row, which may start within one

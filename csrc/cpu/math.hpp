@@ -2,7 +2,7 @@
 // underflow (log: see there).
 // Measured against long double on millions of arguments, exp is at most 1.1 ulp off, sigmoid 2.4, tanh 2.6 and log
 // 0.9, in either type; relative to the result, expm1 1.1 epsilon, log1p 1.5 (1.7 where there is no fused multiply-add)
-// and the normal probability 3.5.
+// and the normal probability 3.5; without that x^2 / 4 more, for rounding x^2.
 //
 // Range reduction of Cody & Waite, "Software Manual for the Elementary Functions" (1980), chapter 6: x = n ln 2 + r,
 // |r| <= ln 2 / 2, with ln 2 in two pieces; then e^x = 2^n (1 + expm1(r)), expm1 by a polynomial.
@@ -76,18 +76,24 @@ constexpr Coefficients<double, 10> exp_series<double>{{
     2.76201387197339955688e-7,
     2.51004241570050667876e-8,
 }};
+
 template <class T>
 struct Reduced {
   Lanes<T> n, m;  // e^x = 2^n (1 + m)
 };
 
-// e^(a b), where the product is not rounded if there is a fused multiply-add.
+// x / ln 2 as a whole number.
+template <class T>
+CONVOLITH_INLINE Lanes<T> nearest_power(Lanes<T> x) {
+  const Lanes<T> shifter(ExpConstants<T>::shifter);
+  return fma(x, Lanes<T>(T(1.44269504088896340736)), shifter) - shifter;
+}
+// Of e^(a b), where the product is not rounded if there is a fused multiply-add.
 template <class T>
 CONVOLITH_INLINE Reduced<T> reduce_exp(Lanes<T> a, Lanes<T> b) {
   using K = ExpConstants<T>;
-  const Lanes<T> shifter(K::shifter);
   const Lanes<T> same = in_register(a);  // or the compiler takes the product that is rounded for the one below
-  const Lanes<T> n = fma(same * b, Lanes<T>(T(1.44269504088896340736)), shifter) - shifter;
+  const Lanes<T> n = nearest_power(same * b);
   const Lanes<T> exact = in_register(n * Lanes<T>(K::ln2_high));  // or it fuses this product and not a b
   const Lanes<T> r = fma(n, Lanes<T>(-K::ln2_low), fma(a, b, Lanes<T>(T(0)) - exact));
   return {n, fma(r * r, exp_series<T>.at(r), r)};
@@ -95,8 +101,7 @@ CONVOLITH_INLINE Reduced<T> reduce_exp(Lanes<T> a, Lanes<T> b) {
 template <class T>
 CONVOLITH_INLINE Reduced<T> reduce_exp(Lanes<T> x) {
   using K = ExpConstants<T>;
-  const Lanes<T> shifter(K::shifter);
-  const Lanes<T> n = fma(x, Lanes<T>(T(1.44269504088896340736)), shifter) - shifter;
+  const Lanes<T> n = nearest_power(x);
   const Lanes<T> r = fma(n, Lanes<T>(-K::ln2_low), fma(n, Lanes<T>(-K::ln2_high), x));
   return {n, fma(r * r, exp_series<T>.at(r), r)};
 }
